@@ -1,0 +1,442 @@
+package kernels
+
+import (
+	"math"
+	"sync"
+
+	"github.com/sowgen/sowgen/kernels/ref"
+)
+
+// AttnShape is the geometry of an attention.
+type AttnShape struct {
+	N, Heads, HeadDim, Queries, Keys int
+	Scale                            float32 // of the logits, as a rule 1/√HeadDim
+	Causal                           bool    // query i reads the keys 0 … i only
+}
+
+// Attention is multi-head attention of q [n, queries, heads·d] on k and v [n, keys, heads·d], into dst [n, queries, heads·d]:
+//
+//	L[i,j]   = Scale·Σ_c q[i,c]·k[j,c]                  for each picture and head
+//	dst[i,c] = Σ_j softmax_j(rules(L[i,j]))·v[j,c]
+//
+// r says how regions read each other (see Rule); nil is plain attention, and rules that change nothing give the same bytes as
+// nil. A row that reads nothing, because there are no keys or all are blocked, is 0.
+//
+// mass, if not nil, is [n, heads, R, R] for R labels: to the entry of query label a and key label c it adds the mean, over the
+// queries labelled a, of the share of attention that goes to the keys labelled c.
+//
+// dst must not overlap k or v; it may be q.
+func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) {
+	sizes("Attention", s.N, s.Heads, s.HeadDim, s.Queries, s.Keys)
+	width := s.Heads * s.HeadDim
+	need("Attention", "dst", len(dst), s.N*s.Queries*width)
+	need("Attention", "q", len(q), s.N*s.Queries*width)
+	need("Attention", "k", len(k), s.N*s.Keys*width)
+	need("Attention", "v", len(v), s.N*s.Keys*width)
+	if !(s.Scale >= 0) || math.IsInf(float64(s.Scale), 0) {
+		fail("Attention", "scale %v: want a finite one, not negative", s.Scale)
+	}
+	if r != nil {
+		r.check(s)
+	}
+	if mass != nil {
+		if r == nil {
+			fail("Attention", "masses are asked for without regions")
+		}
+		need("Attention", "mass", len(mass), s.N*s.Heads*len(r.Rules)*len(r.Rules))
+	}
+	if s.N*s.Queries*width == 0 {
+		return
+	}
+	if s.Keys == 0 {
+		clear(dst[:s.N*s.Queries*width])
+		return
+	}
+	at := attentions.Get().(*attention)
+	at.AttnShape, at.dst, at.q, at.k, at.v, at.wantMass = s, dst, q, k, v, mass != nil
+	at.plan(r)
+	work := s.N * s.Heads * s.Queries * s.Keys * s.HeadDim
+	spread(work, ceilDiv(s.N*s.Heads*s.Keys, gatherRows), (*gather)(at))
+	spread(work, s.N*s.Heads*len(at.groups), at)
+	if mass != nil {
+		at.addMass(mass, r)
+	}
+	at.dst, at.q, at.k, at.v, at.readings = nil, nil, nil, nil, nil
+	attentions.Put(at)
+}
+
+// A task is up to groupPanels panels of 32 queries of one label and one head. It goes through the keys in blocks, so that a
+// block of logits (keyBlock × 32, 16 KiB) stays in the first-level cache and a block of keys and values serves all its panels.
+const (
+	groupPanels = 4
+	keyBlock    = 128
+	gatherRows  = 512
+)
+
+// attention is one attention in work. The panels hold transposes: queries are the columns, so the logits of a block of keys are
+// computed as the panel K·Qᵀ, are reduced down the columns, and are as they stand the B side of Oᵀ = Vᵀ·P.
+type attention struct {
+	AttnShape
+	dst, q, k, v []float32
+	kh, vh       []float32 // keys and values by head, [n, heads, keys, d], in the order of keys
+	queries      []int32   // tokens sorted by label; empty: as they come
+	keys         []int32
+	queryFrom    []int // by label
+	keyFrom      []int
+	groups       []group
+	readings     []reading // by query label
+	wantMass     bool
+	masses       []float64 // [n, heads, groups, labels]: summed over the group's queries
+	labels       int
+}
+
+// group is the queries of a task: n of one label from from on, in sorted order.
+type group struct{ label, from, n int }
+
+var attentions = sync.Pool{New: func() any { return new(attention) }}
+
+// plain reads every key by one rule that changes nothing.
+func plain(keys int) reading {
+	return reading{stretches: []stretch{{0, keys, 0}}, classes: []class{{}}}
+}
+
+// plan sorts the tokens by label and cuts the queries into groups.
+func (at *attention) plan(r *Regions) {
+	at.queries, at.keys, at.groups, at.labels = at.queries[:0], at.keys[:0], at.groups[:0], 1
+	if r != nil {
+		at.queries, at.queryFrom = order(at.queries, at.queryFrom, r.Query, len(r.Rules))
+		at.keys, at.keyFrom = order(at.keys, at.keyFrom, r.Key, len(r.Rules))
+		at.readings, at.labels = r.readings(at.keyFrom, at.wantMass), len(r.Rules)
+		neutral := !at.wantMass
+		for a := range at.readings {
+			neutral = neutral && (at.queryFrom[a] == at.queryFrom[a+1] || at.readings[a].neutral())
+		}
+		if neutral {
+			r, at.queries, at.keys, at.labels = nil, at.queries[:0], at.keys[:0], 1
+		}
+	}
+	if r == nil {
+		at.readings = []reading{plain(at.Keys)}
+		at.queryFrom = append(at.queryFrom[:0], 0, at.Queries)
+	}
+	for a := range at.labels {
+		for from, to := at.queryFrom[a], at.queryFrom[a+1]; from < to; from += groupPanels * panel {
+			at.groups = append(at.groups, group{a, from, min(groupPanels*panel, to-from)})
+		}
+	}
+	n := at.N * at.Heads * at.Keys * at.HeadDim
+	if len(at.kh) < n {
+		at.kh, at.vh = aligned(n), aligned(n)
+	}
+	if n := at.N * at.Heads * len(at.groups) * at.labels; at.wantMass && len(at.masses) < n {
+		at.masses = make([]float64, n)
+	}
+}
+
+// gather is the first half of the work: it lays out keys and values by head, each head's sorted by label.
+type gather attention
+
+func (at *gather) do(i int) {
+	d, width := at.HeadDim, at.Heads*at.HeadDim
+	for row := i * gatherRows; row < min((i+1)*gatherRows, at.N*at.Heads*at.Keys); row++ {
+		head, token := row/at.Keys, row%at.Keys
+		if len(at.keys) > 0 {
+			token = int(at.keys[token])
+		}
+		from := (head/at.Heads*at.Keys+token)*width + head%at.Heads*d
+		copy(at.kh[row*d:][:d], at.k[from:])
+		copy(at.vh[row*d:][:d], at.v[from:])
+	}
+}
+
+// softmax is the running softmax of one panel of queries over one class of keys: out holds Σ e^(L-top)·v as a [d, 32] panel.
+type softmax struct {
+	top, sum ref.Lanes
+	out      []float32
+	begun    bool
+}
+
+// state is what a task keeps for a panel of queries.
+type state struct {
+	q      []float32 // [d, 32]
+	n      int       // queries; the other lanes are idle
+	hi, lo ref.Lanes // the largest and smallest q·k so far
+	acc    []softmax // by class
+}
+
+func (at *attention) do(i int) {
+	head, g := i/len(at.groups), at.groups[i%len(at.groups)]
+	rd := &at.readings[g.label]
+	d, panels := at.HeadDim, ceilDiv(g.n, panel)
+	s := getScratch(padded(keyBlock*panel) + (panels*(1+len(rd.classes))+1)*padded(d*panel))
+	w := getAttnWork(panels, len(rd.classes))
+	m := active.Load()
+	logits, rows := s.take(keyBlock*panel), s.take(d*panel)
+	for p := range panels {
+		st := &w.states[p]
+		*st = state{q: s.take(d * panel), n: min(panel, g.n-p*panel), acc: st.acc[:len(rd.classes)]}
+		for j := range st.hi {
+			st.hi[j], st.lo[j] = float32(math.Inf(-1)), float32(math.Inf(1))
+		}
+		for c := range st.acc {
+			st.acc[c] = softmax{out: s.take(d * panel)}
+		}
+		at.loadQueries(m, st, head, g.from+p*panel, rows)
+	}
+	for _, run := range rd.stretches {
+		if run.class < 0 && !rd.extremes {
+			continue
+		}
+		for from := run.from; from < run.to; from += keyBlock {
+			n := min(keyBlock, run.to-from)
+			for p := range panels {
+				st := &w.states[p]
+				if query := g.from + p*panel; at.Causal && from > query+st.n-1 {
+					continue
+				}
+				at.logits(m, &s.tile, logits, st, head, from, n)
+				if at.Causal {
+					mask(logits, n, from, g.from+p*panel)
+				}
+				at.online(m, &s.tile, w, logits, st, rd, run.class, head, from, n)
+			}
+		}
+	}
+	for p := range panels {
+		st := &w.states[p]
+		at.merge(m, w, st, rd, i, p == 0)
+		at.storeQueries(m, st, head, g.from+p*panel, rows)
+	}
+	w.put()
+	s.put()
+}
+
+// token is the query at place i of the sorted order.
+func (at *attention) token(i int) int {
+	if len(at.queries) > 0 {
+		return int(at.queries[i])
+	}
+	return i
+}
+
+// row is where query token of head begins in q and dst.
+func (at *attention) row(head, token int) int {
+	return (head/at.Heads*at.Queries+token)*at.Heads*at.HeadDim + head%at.Heads*at.HeadDim
+}
+
+// loadQueries makes the [d, 32] panel of the queries from place from on; idle lanes are 0.
+func (at *attention) loadQueries(m *implementation, st *state, head, from int, rows []float32) {
+	d := at.HeadDim
+	if st.n < panel {
+		clear(st.q)
+	}
+	if len(at.queries) == 0 {
+		m.transpose(st.q, panel, at.q[at.row(head, from):], at.Heads*d, st.n, d)
+		return
+	}
+	for i := range st.n {
+		copy(rows[i*d:][:d], at.q[at.row(head, at.token(from+i)):])
+	}
+	m.transpose(st.q, panel, rows, d, st.n, d)
+}
+
+// storeQueries writes the result, which merge left in the first accumulator, to the queries from place from on.
+func (at *attention) storeQueries(m *implementation, st *state, head, from int, rows []float32) {
+	d := at.HeadDim
+	if len(st.acc) == 0 { // all blocked
+		for i := range st.n {
+			clear(at.dst[at.row(head, at.token(from+i)):][:d])
+		}
+		return
+	}
+	out := st.acc[0].out
+	if len(at.queries) == 0 {
+		m.transpose(at.dst[at.row(head, from):], at.Heads*d, out, panel, d, st.n)
+		return
+	}
+	m.transpose(rows, d, out, panel, d, st.n)
+	for i := range st.n {
+		copy(at.dst[at.row(head, at.token(from+i)):][:d], rows[i*d:])
+	}
+}
+
+// logits computes n rows of K·Qᵀ, not scaled, for the keys from from on.
+func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *state, head, from, n int) {
+	d := at.HeadDim
+	k := at.kh[(head*at.Keys+from)*d:]
+	*t = ref.Tile{Cols: panel, K: d, Segs: 1, ARow: d, ACol: 1, B: st.q, DstStride: panel}
+	tiles := ceilDiv(n, m.rows)
+	for i := range tiles {
+		x := i * n / tiles
+		t.Rows = (i+1)*n/tiles - x
+		t.A, t.Dst = k[x*d:], dst[x*panel:]
+		m.matrix(t)
+	}
+}
+
+// mask hides from each query the keys behind it, of n keys from key on.
+func mask(logits []float32, n, key, query int) {
+	for i := range n {
+		row := (*ref.Lanes)(logits[i*panel:])
+		for j := range min(panel, key+i-query) {
+			row[j] = float32(math.Inf(-1))
+		}
+	}
+}
+
+// online takes a block of logits into the accumulator of its class: online softmax on logits scaled by 1-|Alpha|.
+func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits []float32, st *state, rd *reading, class, head, from, n int) {
+	hi, lo := &w.hi, &w.lo
+	for j := range hi {
+		hi[j], lo[j] = float32(math.Inf(-1)), float32(math.Inf(1))
+	}
+	m.panelRange(logits, n, hi, lo)
+	if rd.extremes {
+		for j := range hi {
+			st.hi[j], st.lo[j] = max(st.hi[j], hi[j]), min(st.lo[j], lo[j])
+		}
+	}
+	if class < 0 {
+		return
+	}
+	acc, mul := &st.acc[class], at.Scale*(1-abs(rd.classes[class].Alpha))
+	if !acc.begun {
+		for j, v := range hi {
+			acc.top[j] = max(v*mul, -math.MaxFloat32) // a block of -Inf: e^(-Inf - top) shall be 0, not e^(-Inf + Inf)
+		}
+	} else if raise(&acc.top, hi, mul, &w.factor) {
+		m.exp(w.factor[:], w.factor[:])
+		m.mul(acc.sum[:], acc.sum[:], w.factor[:])
+		m.panelScale(acc.out, at.HeadDim, &w.factor)
+	}
+	m.panelExp(logits, n, mul, &acc.top, &acc.sum)
+
+	d := at.HeadDim
+	v := at.vh[(head*at.Keys+from)*d:]
+	*t = ref.Tile{Cols: panel, K: n, Segs: 1, ARow: 1, ACol: d, B: logits, InitStride: panel, DstStride: panel}
+	tiles := ceilDiv(d, m.rows)
+	for i := range tiles {
+		x := i * d / tiles
+		t.Rows = (i+1)*d/tiles - x
+		t.A, t.Dst = v[x:], acc.out[x*panel:]
+		if acc.begun {
+			t.Init = t.Dst
+		}
+		m.matrix(t)
+	}
+	acc.begun = true
+}
+
+// raise lifts top to hi·mul where that is higher and sets diff to how far down the old one lies. It says whether any rose.
+func raise(top, hi *ref.Lanes, mul float32, diff *ref.Lanes) bool {
+	rose := false
+	for j, old := range top {
+		diff[j] = 0
+		if v := hi[j] * mul; v > old {
+			top[j], diff[j], rose = v, old-v, true
+		}
+	}
+	return rose
+}
+
+// merge joins the classes of a panel into the first accumulator: the share of a class follows from the log of its sum of
+// exponentials and its rule, and the shares are the masses.
+func (at *attention) merge(m *implementation, w *attnWork, st *state, rd *reading, task int, first bool) {
+	if len(rd.classes) == 0 {
+		return
+	}
+	for j := range st.n {
+		for c, k := range rd.classes {
+			w.shares[c] = 0
+			if len(rd.classes) > 1 {
+				ext := st.hi[j]
+				if k.Alpha < 0 {
+					ext = st.lo[j]
+				}
+				acc := &st.acc[c]
+				w.shares[c] = float64(acc.top[j]) + math.Log(float64(acc.sum[j])) + float64(k.Beta)
+				if k.Alpha != 0 {
+					w.shares[c] += float64(abs(k.Alpha)) * float64(ext) * float64(at.Scale)
+				}
+			}
+		}
+		if len(rd.classes) > 1 {
+			rd.share(w.shares)
+		} else {
+			w.shares[0] = 1
+		}
+		for c, share := range w.shares {
+			w.masses[c][j] = share
+			if w.factors[c][j] = 0; share != 0 {
+				w.factors[c][j] = float32(share / float64(st.acc[c].sum[j]))
+			}
+		}
+	}
+	out := st.acc[0].out
+	for c := range st.acc {
+		clear(w.factors[c][st.n:])
+		m.panelScale(st.acc[c].out, at.HeadDim, &w.factors[c])
+		if c > 0 {
+			m.add(out, out, st.acc[c].out)
+		}
+	}
+	if at.wantMass {
+		sums := at.masses[task*at.labels:][:at.labels]
+		if first {
+			clear(sums)
+		}
+		for c, k := range rd.classes {
+			for _, share := range w.masses[c][:st.n] {
+				sums[k.label] += share
+			}
+		}
+	}
+}
+
+// addMass adds up what the groups found.
+func (at *attention) addMass(mass []float32, r *Regions) {
+	labels := len(r.Rules)
+	for i := range at.N * at.Heads * len(at.groups) {
+		g := at.groups[i%len(at.groups)]
+		if len(at.readings[g.label].classes) == 0 {
+			continue
+		}
+		queries := at.queryFrom[g.label+1] - at.queryFrom[g.label]
+		dst := mass[(i/len(at.groups)*labels+g.label)*labels:]
+		for c, sum := range at.masses[i*labels:][:labels] {
+			dst[c] += float32(sum / float64(queries))
+		}
+	}
+}
+
+// attnWork is the small state of a task.
+type attnWork struct {
+	states         []state
+	hi, lo, factor ref.Lanes
+	shares         []float64        // by class
+	factors        []ref.Lanes      // by class
+	masses         [][panel]float64 // by class
+}
+
+var attnWorks = sync.Pool{New: func() any { return new(attnWork) }}
+
+func getAttnWork(panels, classes int) *attnWork {
+	w := attnWorks.Get().(*attnWork)
+	if len(w.states) < panels {
+		w.states = make([]state, groupPanels)
+	}
+	for p := range w.states {
+		if cap(w.states[p].acc) < classes {
+			w.states[p].acc = make([]softmax, classes)
+		}
+	}
+	if cap(w.shares) < classes {
+		w.shares, w.factors, w.masses = make([]float64, classes), make([]ref.Lanes, classes), make([][panel]float64, classes)
+	}
+	w.shares, w.factors, w.masses = w.shares[:classes], w.factors[:classes], w.masses[:classes]
+	return w
+}
+
+func (w *attnWork) put() { attnWorks.Put(w) }
+
+func abs(x float32) float32 { return max(x, -x) }

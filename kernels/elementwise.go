@@ -1,0 +1,72 @@
+package kernels
+
+// The operations of this file work value by value on len(dst) values. dst may be any of the operands, but must not overlap one
+// otherwise.
+
+// Exp is dst = e^x.
+func Exp(dst, x []float32) { unary("Exp", active.Load().exp, dst, x) }
+
+// Sqrt is dst = √x; NaN for x < 0.
+func Sqrt(dst, x []float32) { unary("Sqrt", active.Load().sqrt, dst, x) }
+
+// Neg is dst = -x.
+func Neg(dst, x []float32) { unary("Neg", active.Load().neg, dst, x) }
+
+// SiLU is dst = x·σ(x).
+func SiLU(dst, x []float32) { unary("SiLU", active.Load().silu, dst, x) }
+
+// GELU is dst = x·Φ(x), by erf.
+func GELU(dst, x []float32) { unary("GELU", active.Load().gelu, dst, x) }
+
+// QuickGELU is dst = x·σ(1.702x), as OpenAI's CLIP has it.
+func QuickGELU(dst, x []float32) { unary("QuickGELU", active.Load().quickGELU, dst, x) }
+
+// Add is dst = a + b.
+func Add(dst, a, b []float32) { binary("Add", active.Load().add, dst, a, b) }
+
+// Sub is dst = a - b.
+func Sub(dst, a, b []float32) { binary("Sub", active.Load().sub, dst, a, b) }
+
+// Mul is dst = a·b.
+func Mul(dst, a, b []float32) { binary("Mul", active.Load().mul, dst, a, b) }
+
+// Div is dst = a/b.
+func Div(dst, a, b []float32) { binary("Div", active.Load().div, dst, a, b) }
+
+// Axpby is dst = a·x + b·y.
+func Axpby(dst []float32, a float32, x []float32, b float32, y []float32) {
+	need("Axpby", "x", len(x), len(dst))
+	need("Axpby", "y", len(y), len(dst))
+	f := active.Load().axpby
+	chunks(len(dst), func(i, j int) { f(dst[i:j], a, x[i:j], b, y[i:j]) })
+}
+
+// AddBias is dst = x + bias for x [rows, c] and bias [c]: one number a channel.
+func AddBias(dst, x, bias []float32, rows, c int) {
+	sizes("AddBias", rows, c)
+	need("AddBias", "dst", len(dst), rows*c)
+	need("AddBias", "x", len(x), rows*c)
+	need("AddBias", "bias", len(bias), c)
+	f := active.Load().add
+	byRows(rows, c, func(r int) { f(dst[r*c:][:c], x[r*c:][:c], bias) })
+}
+
+// GEGLU is dst [rows, c] = a·GELU(b) for x [rows, 2c], whose rows are a and then b. dst must not overlap x.
+func GEGLU(dst, x []float32, rows, c int) {
+	sizes("GEGLU", rows, c)
+	need("GEGLU", "dst", len(dst), rows*c)
+	need("GEGLU", "x", len(x), 2*rows*c)
+	f := active.Load().geglu
+	byRows(rows, c, func(r int) { f(dst[r*c:][:c], x[2*r*c:][:c], x[(2*r+1)*c:][:c]) })
+}
+
+func unary(op string, f func(dst, x []float32), dst, x []float32) {
+	need(op, "x", len(x), len(dst))
+	chunks(len(dst), func(i, j int) { f(dst[i:j], x[i:j]) })
+}
+
+func binary(op string, f func(dst, a, b []float32), dst, a, b []float32) {
+	need(op, "a", len(a), len(dst))
+	need(op, "b", len(b), len(dst))
+	chunks(len(dst), func(i, j int) { f(dst[i:j], a[i:j], b[i:j]) })
+}

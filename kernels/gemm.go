@@ -1,0 +1,53 @@
+package kernels
+
+// Activation is a function of one value that a product can apply to its result.
+type Activation uint8
+
+const (
+	None         Activation = iota
+	SiLUAct                 // x·σ(x)
+	GELUAct                 // x·Φ(x), by erf
+	QuickGELUAct            // x·σ(1.702x)
+)
+
+// Epilogue is what happens to a product on its way to memory: dst = act(a·b + bias) + residual.
+type Epilogue struct {
+	Bias     []float32 // [n], or nil
+	Residual []float32 // laid out like dst, or nil; may be dst itself
+	Act      Activation
+}
+
+// Gemm is dst = act(a·b + bias) + residual for a [m, k], b [k, n] and dst [m, n], whose rows start lda and ldd values apart:
+//
+//	for i in 0..m, j in 0..n:
+//		dst[i*ldd+j] = act(Σ_p a[i*lda+p]·b[p,j] + bias[j]) + residual[i*ldd+j]
+//
+// dst must not overlap a.
+func Gemm(dst []float32, ldd int, a []float32, lda, m int, b *Packed, ep Epilogue) {
+	checkMatrix("Gemm", "dst", dst, m, b.n, ldd)
+	checkMatrix("Gemm", "a", a, m, b.k, lda)
+	checkEpilogue("Gemm", ep, b.n, span(m, b.n, ldd))
+	if m == 0 || b.n == 0 {
+		return
+	}
+	if b.k == 0 { // an empty sum
+		a, lda, b = make([]float32, m), 1, newPacked(1, b.n)
+	}
+	p := newProduct(dst, ldd, b, ep)
+	chunks := ceilDiv(m, chunkRows)
+	p.x, p.lda, p.m = a, lda, m
+	p.chunk = ceilDiv(m, chunks)
+	p.run(ceilDiv(m, p.chunk), p.chunk)
+}
+
+func checkEpilogue(op string, ep Epilogue, n, dst int) {
+	if ep.Bias != nil {
+		need(op, "bias", len(ep.Bias), n)
+	}
+	if ep.Residual != nil {
+		need(op, "residual", len(ep.Residual), dst)
+	}
+	if ep.Act > QuickGELUAct {
+		fail(op, "unknown activation %d", ep.Act)
+	}
+}

@@ -1,0 +1,190 @@
+package kernels
+
+import (
+	"sync"
+
+	"github.com/sowgen/sowgen/kernels/ref"
+)
+
+// A product is cut twice. A task is about chunkRows rows of A by up to blockPanels panels of B. Inside, the inner index runs in
+// blocks of about kBlock: then the B of one block (kBlock × blockPanels × 128 B = 480 KiB) stays in the second-level cache
+// while the rows go by, and the A of one tile (14 rows × kBlock = 21 KiB) stays in the first-level cache while the panels go by.
+// Every border follows from the shape alone, and each value is summed in the order of its inner index, so neither the number of
+// threads nor the tiles change a bit.
+const (
+	chunkRows   = 112
+	blockPanels = 10
+	kBlock      = 384
+)
+
+// product is one matrix product or convolution in work.
+type product struct {
+	dst []float32
+	ldd int
+	b   *Packed
+	ep  Epilogue
+
+	x     []float32 // A, or the picture
+	lda   int       // A's row stride
+	m     int       // A's rows
+	chunk int       // rows of A in a task
+	conv  convTasks // how the picture is cut; unused for a matrix
+
+	panels  int // panels in a task
+	blocks  int // tasks side by side
+	scratch int // values of working memory in a task
+}
+
+var products = sync.Pool{New: func() any { return new(product) }}
+
+func newProduct(dst []float32, ldd int, b *Packed, ep Epilogue) *product {
+	p := products.Get().(*product)
+	*p = product{dst: dst, ldd: ldd, b: b, ep: ep}
+	return p
+}
+
+// run does the tasks: chunks chunks of at most rows rows. Few rows (a small picture, one embedding) are cut finer in the other
+// direction to give every thread something.
+func (p *product) run(chunks, rows int) {
+	p.panels = min(blockPanels, p.b.panels())
+	for chunks*ceilDiv(p.b.panels(), p.panels) < 16 && p.panels > 1 && rows*p.b.k*p.panels*panel >= smallWork {
+		p.panels = (p.panels + 1) / 2
+	}
+	p.blocks = ceilDiv(p.b.panels(), p.panels)
+	p.scratch += padded(rows * p.panels * panel)
+	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
+	*p = product{}
+	products.Put(p)
+}
+
+func (p *product) do(i int) {
+	s := getScratch(p.scratch)
+	var v view
+	if p.conv.cuts > 0 {
+		v = p.conv.view(s, p.x, i/p.blocks)
+	} else {
+		from := i / p.blocks * p.chunk
+		v = view{data: p.x[from*p.lda:], lines: 1, width: min(p.chunk, p.m-from), row: p.lda, segs: 1, run: p.b.k, out: from}
+	}
+	first := i % p.blocks * p.panels
+	p.multiply(s, &v, first, min(first+p.panels, p.b.panels()))
+	s.put()
+}
+
+// view is the A side of one task: lines of width rows each. Row x of line l is segs runs of run values each, and run s begins at
+// data[l*line + x*row + s*seg]. A matrix is one line with one run a row. A convolution has a line for each line of output
+// pixels and a run for each line of the filter, and neighbouring rows overlap: nothing is copied out (no im2col).
+type view struct {
+	data      []float32
+	lines     int
+	width     int
+	line      int
+	row       int
+	segs, seg int
+	run       int
+	out       int // row of dst that row 0 of line 0 makes
+	outLine   int // rows of dst from line to line
+}
+
+// multiply computes the rows of v by the panels first … last-1.
+func (p *product) multiply(s *scratch, v *view, first, last int) {
+	segs, run := v.segs, v.run // in one block of the inner index
+	if run > kBlock {
+		segs, run = 1, ceilDiv(run, ceilDiv(run, kBlock))
+	} else if run > 0 {
+		segs = min(segs, max(1, kBlock/run))
+	}
+	m := active.Load()
+	ld := (last - first) * panel
+	part := s.take(v.lines * v.width * ld) // sums on their way
+	tiles := ceilDiv(v.width, m.rows)
+	t := &s.tile
+	t.ARow, t.ACol, t.ASeg = v.row, 1, v.seg
+	for s0 := 0; s0 < v.segs; s0 += segs {
+		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
+			begin, end := s0 == 0 && k0 == 0, s0+segs >= v.segs && k0+run >= v.run
+			t.Segs, t.K = min(segs, v.segs-s0), min(run, v.run-k0)
+			for line := range v.lines {
+				for i := range tiles {
+					x := i * v.width / tiles
+					t.Rows = (i+1)*v.width/tiles - x
+					t.A = v.data[line*v.line+x*v.row+s0*v.seg+k0:]
+					part := part[(line*v.width+x)*ld:]
+					out := v.out + line*v.outLine + x
+					for j := first; j < last; j++ {
+						p.tile(m, t, part[(j-first)*panel:], ld, out, j, s0*v.run+k0, begin, end)
+					}
+					if end {
+						p.finish(m, part, ld, out, t.Rows, first, last)
+					}
+				}
+			}
+		}
+	}
+}
+
+// direct says whether panel j can be stored from the inner loop: whole and without an activation.
+func (p *product) direct(j int) bool {
+	return p.ep.Act == None && (p.b.n-j*panel >= panel || p.b.n-j*panel == panel/2)
+}
+
+// tile computes one tile by panel j from row k of B on: begin and end say whether this is the first and the last block of the
+// inner index.
+func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out, j, k int, begin, end bool) {
+	t.Cols = panel
+	if p.b.n-j*panel <= panel/2 {
+		t.Cols = panel / 2
+	}
+	t.B = p.b.data[(j*p.b.k+k)*panel:]
+	t.Init, t.InitStride = part, ldp
+	if begin {
+		t.Init = nil
+		if p.ep.Bias != nil && p.b.n-j*panel >= t.Cols {
+			t.Init, t.InitStride = p.ep.Bias[j*panel:], 0
+		}
+	}
+	t.Add = nil
+	t.Dst, t.DstStride = part, ldp
+	if end && p.direct(j) {
+		at := out*p.ldd + j*panel
+		t.Dst, t.DstStride = p.dst[at:], p.ldd
+		if p.ep.Residual != nil {
+			t.Add, t.AddStride = p.ep.Residual[at:], p.ldd
+		}
+	}
+	m.matrix(t)
+}
+
+// finish stores what the inner loop could not: columns with an activation, and a last panel that is not whole.
+func (p *product) finish(m *implementation, part []float32, ldp, out, rows, first, last int) {
+	for first < last && p.direct(first) {
+		first++
+		part = part[panel:]
+	}
+	if first == last {
+		return
+	}
+	from, to := first*panel, min(last*panel, p.b.n)
+	for i := range rows {
+		row := part[i*ldp:][:to-from]
+		if rest := p.b.n - (last-1)*panel; p.ep.Bias != nil && rest < panel && rest != panel/2 {
+			tail := row[len(row)-rest:]
+			m.add(tail, tail, p.ep.Bias[to-rest:])
+		}
+		switch p.ep.Act {
+		case SiLUAct:
+			m.silu(row, row)
+		case GELUAct:
+			m.gelu(row, row)
+		case QuickGELUAct:
+			m.quickGELU(row, row)
+		}
+		at := (out+i)*p.ldd + from
+		dst := p.dst[at:][:len(row)]
+		if p.ep.Residual != nil {
+			m.add(dst, row, p.ep.Residual[at:])
+		} else {
+			copy(dst, row)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package kernels
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/sowgen/sowgen/kernels/ref"
+)
+
+// scratch is the working memory of one task. It is reused from task to task, so that in the steady state nothing is allocated.
+type scratch struct {
+	tile ref.Tile
+	buf  []float32
+	free int
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// getScratch returns memory for n values in all, to be taken in pieces.
+func getScratch(n int) *scratch {
+	s := scratches.Get().(*scratch)
+	if len(s.buf) < n {
+		s.buf = aligned(n)
+	}
+	s.free = 0
+	return s
+}
+
+// take returns n values, not cleared, that begin on a cache line; n must be counted by padded in what getScratch was asked for.
+func (s *scratch) take(n int) []float32 {
+	from := s.free
+	s.free += padded(n)
+	return s.buf[from : from+n : from+n]
+}
+
+func (s *scratch) put() {
+	s.tile = ref.Tile{} // it points into the caller's memory
+	scratches.Put(s)
+}
+
+const cacheLine = 16 // float32 values
+
+// padded is n rounded up to whole cache lines.
+func padded(n int) int { return (n + cacheLine - 1) &^ (cacheLine - 1) }
+
+// aligned allocates n values that begin on a cache line.
+func aligned(n int) []float32 {
+	n = padded(n)
+	buf := make([]float32, n+cacheLine-1)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))/4) & (cacheLine - 1)
+	return buf[skip : skip+n : skip+n]
+}
