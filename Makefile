@@ -1,0 +1,26 @@
+# make check is what CI runs.
+.PHONY: check test lint race purego generate-check goldens bench
+
+check: ; bash .ci/run
+
+test: ; go test ./...
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+race: ; go test -race -short ./kernels/... ./tensor/... ./nn/... ./sampler/... ./clip/... ./sow/...
+
+purego: ; go test -tags purego -short ./kernels/... ./tensor/... ./nn/... ./unet/... ./vae/... ./clip/...
+
+# Every generated file, made again; fails on a difference.
+generate-check:
+	go generate ./...
+	git diff --exit-code
+
+# Every golden, made again by the script beside it (needs docs/python-requirements.txt).
+goldens:
+	for f in $$(git ls-files '*gen_*golden*.py'); do python3 $$f || exit 1; done
+
+bench: ; go test -run '^$$' -bench . ./kernels/kerneltest
