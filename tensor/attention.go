@@ -1,0 +1,49 @@
+package tensor
+
+import (
+	"fmt"
+	"math"
+)
+
+// AttnParams says how attention is computed. The zero value of everything but Heads is plain scaled dot-product attention.
+type AttnParams struct {
+	Heads   int      // the last axis of q, k and v is cut into this many heads
+	Scale   float32  // of the logits; 0 means 1/√(head size)
+	Causal  bool     // token i reads tokens 0 … i only
+	Regions *Regions // who may read whom; nil: everybody everybody
+	// Mass, if not nil, receives the attention mass each region gives each other: [n, heads, R, R], R = len(Regions.Rules), the mean
+	// over the queries of the first region of what they give the keys of the second. It falls out of the computation at no cost.
+	Mass []float32
+}
+
+// Attention returns softmax(scale·q·kᵀ)·v for each head: [n, queries, c] for q [n, queries, c], k [n, keys, c], v [n, keys, c], with
+// head i in channels i·c/heads … (i+1)·c/heads-1. With Regions it is the region-modulated attention described there. The matrix of
+// logits is never made: the softmax runs online over blocks of keys (Milakov & Gimelshein 2018).
+func Attention(q, k, v *Tensor, p AttnParams) *Tensor {
+	wantDims("Attention", q, 3, "q [n, queries, c]")
+	wantDims("Attention", k, 3, "k [n, keys, c]")
+	s, ks := q.Shape(), k.Shape()
+	if !ks.Eq(v.Shape()) || ks[0] != s[0] || ks[2] != s[2] {
+		fail("Attention", "want q [n, queries, c] and k, v [n, keys, c]", q, k, v)
+	}
+	if p.Heads < 1 || s[2]%p.Heads != 0 {
+		fail("Attention", fmt.Sprintf("%d channels do not fall into %d heads", s[2], p.Heads), q, k, v)
+	}
+	if p.Scale == 0 {
+		p.Scale = float32(1 / math.Sqrt(float64(s[2]/p.Heads)))
+	}
+	if r := p.Regions; r != nil {
+		if len(r.Labels) != s[1] || len(r.Labels) != ks[1] {
+			fail("Attention", fmt.Sprintf("regions label %d tokens", len(r.Labels)), q, k)
+		}
+		if err := r.Validate(); err != nil {
+			fail("Attention", err.Error(), q, k)
+		}
+		if want := s[0] * p.Heads * len(r.Rules) * len(r.Rules); p.Mass != nil && len(p.Mass) != want {
+			fail("Attention", fmt.Sprintf("Mass has %d places, want %d", len(p.Mass), want), q, k)
+		}
+	}
+	y := like(q, s...)
+	engineOf(q).Attention(y, Contiguous(q), Contiguous(k), Contiguous(v), p)
+	return y
+}

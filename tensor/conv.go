@@ -1,0 +1,45 @@
+package tensor
+
+import "fmt"
+
+// Padding is the number of zero rows and columns around a picture.
+type Padding struct{ Top, Left, Bottom, Right int }
+
+// Pad is the same padding on all four sides.
+func Pad(n int) Padding { return Padding{n, n, n, n} }
+
+// ConvGeometry is how a kernel walks over a picture.
+type ConvGeometry struct {
+	Stride int
+	Padding
+}
+
+// Conv2D returns the two-dimensional convolution (cross-correlation, as in PyTorch) of x [n, h, w, in] with w, packed from
+// [out, in, kh, kw], plus bias [out] or nil: [n, (h+padding-kh)/stride+1, (w+padding-kw)/stride+1, out].
+func Conv2D(x *Tensor, w *Weight, bias *Tensor, stride int, padding Padding) *Tensor {
+	wantDims("Conv2D", x, 4, "[n, h, w, c]")
+	s := x.Shape()
+	if s[3] != w.In {
+		fail("Conv2D", fmt.Sprintf("want %d channels", w.In), x)
+	}
+	wantShape("Conv2D", "bias", bias, w.Out)
+	h, wd := s[1]+padding.Top+padding.Bottom-w.KH, s[2]+padding.Left+padding.Right-w.KW
+	if stride < 1 || h < 0 || wd < 0 {
+		fail("Conv2D", fmt.Sprintf("a %d×%d kernel with stride %d and padding %v does not fit", w.KH, w.KW, stride, padding), x)
+	}
+	y := like(x, s[0], h/stride+1, wd/stride+1, w.Out)
+	w.engine.Conv2D(y, Contiguous(x), w, bias, ConvGeometry{stride, padding})
+	return y
+}
+
+// UpsampleNearest returns x [n, h, w, c] resized to [n, height, width, c] by repeating: output row i reads row ⌊i·h/height⌋, as
+// PyTorch's mode "nearest" does.
+func UpsampleNearest(x *Tensor, height, width int) *Tensor {
+	wantDims("UpsampleNearest", x, 4, "[n, h, w, c]")
+	if height < 1 || width < 1 {
+		fail("UpsampleNearest", fmt.Sprintf("no %d×%d picture", height, width), x)
+	}
+	y := like(x, x.Shape()[0], height, width, x.Shape()[3])
+	engineOf(x).UpsampleNearest(y, Contiguous(x))
+	return y
+}
