@@ -1,0 +1,57 @@
+package nn
+
+import (
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// Attention is multi-head attention with its projections.
+type Attention struct {
+	Heads         int
+	ToQ, ToK, ToV *Linear
+	ToOut         *Linear
+}
+
+// LoadAttention reads to_q [channels, channels], to_k and to_v [channels, context], to_out.0 [channels, channels]. The output
+// projection always has a bias, the others as asked.
+func LoadAttention(s *weights.Scope, channels, context, heads int, bias bool) *Attention {
+	return &Attention{
+		Heads: heads,
+		ToQ:   LoadLinear(s.Sub("to_q"), channels, channels, bias),
+		ToK:   LoadLinear(s.Sub("to_k"), context, channels, bias),
+		ToV:   LoadLinear(s.Sub("to_v"), context, channels, bias),
+		ToOut: LoadLinear(s.Sub("to_out").Index(0), channels, channels, true),
+	}
+}
+
+// Self returns the attention of x [n, tokens, c] to itself. p says what is special about it; its Heads are filled in.
+func (a *Attention) Self(x *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
+	return a.attend(x, x, p)
+}
+
+// Cross returns the attention of x [n, tokens, c] to context [n, keys, c'].
+func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
+	return a.attend(x, context, tensor.AttnParams{})
+}
+
+func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
+	p.Heads = a.Heads
+	return a.ToOut.Forward(tensor.Attention(a.ToQ.Forward(x), a.ToK.Forward(context), a.ToV.Forward(context), p))
+}
+
+// FeedForward is the transformer's gated two-layer network (GEGLU).
+type FeedForward struct{ Proj, Out *Linear }
+
+// LoadFeedForward reads net.0.proj [8c, c] and net.2 [c, 4c].
+func LoadFeedForward(s *weights.Scope, channels int) *FeedForward {
+	net := s.Sub("net")
+	return &FeedForward{
+		Proj: LoadLinear(net.Index(0).Sub("proj"), channels, 8*channels, true),
+		Out:  LoadLinear(net.Index(2), 4*channels, channels, true),
+	}
+}
+
+// Forward returns [n, tokens, c] for x [n, tokens, c].
+func (f *FeedForward) Forward(x *tensor.Tensor) *tensor.Tensor {
+	return f.Out.Forward(tensor.GEGLU(f.Proj.Forward(x)))
+}

@@ -1,0 +1,24 @@
+package nn
+
+import (
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// Linear is y = x·Wᵀ + b.
+type Linear struct {
+	Weight *tensor.Weight
+	Bias   *tensor.Tensor // [out], or nil
+}
+
+// LoadLinear reads weight [out, in] and, if asked, bias [out].
+func LoadLinear(s *weights.Scope, in, out int, bias bool) *Linear {
+	l := &Linear{Weight: tensor.PackLinear(s.Tensor("weight", out, in))}
+	if bias {
+		l.Bias = s.Tensor("bias", out)
+	}
+	return l
+}
+
+// Forward returns [..., out] for x [..., in].
+func (l *Linear) Forward(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, l.Weight, l.Bias) }

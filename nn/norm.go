@@ -1,0 +1,44 @@
+package nn
+
+import (
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// GroupNorm normalises groups of channels over each picture.
+type GroupNorm struct {
+	Weight, Bias *tensor.Tensor // [channels]
+	Groups       int
+	Eps          float32
+}
+
+// LoadGroupNorm reads weight and bias [channels].
+func LoadGroupNorm(s *weights.Scope, channels, groups int, eps float32) *GroupNorm {
+	return &GroupNorm{Weight: s.Tensor("weight", channels), Bias: s.Tensor("bias", channels), Groups: groups, Eps: eps}
+}
+
+// Forward returns the normalised x [n, h, w, c].
+func (g *GroupNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
+	return tensor.GroupNorm(x, g.Weight, g.Bias, g.Groups, g.Eps)
+}
+
+// ForwardSiLU returns SiLU of the normalised x, in one pass over memory.
+func (g *GroupNorm) ForwardSiLU(x *tensor.Tensor) *tensor.Tensor {
+	return tensor.GroupNormSiLU(x, g.Weight, g.Bias, g.Groups, g.Eps)
+}
+
+// LayerNorm normalises each token.
+type LayerNorm struct {
+	Weight, Bias *tensor.Tensor // [channels]
+	Eps          float32
+}
+
+// LoadLayerNorm reads weight and bias [channels].
+func LoadLayerNorm(s *weights.Scope, channels int, eps float32) *LayerNorm {
+	return &LayerNorm{Weight: s.Tensor("weight", channels), Bias: s.Tensor("bias", channels), Eps: eps}
+}
+
+// Forward returns the normalised x [..., c].
+func (l *LayerNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
+	return tensor.LayerNorm(x, l.Weight, l.Bias, l.Eps)
+}

@@ -1,0 +1,44 @@
+package nn
+
+import (
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// ResnetBlock is two convolutions around the timestep, with a shortcut.
+type ResnetBlock struct {
+	Norm1, Norm2 *GroupNorm
+	Conv1, Conv2 *Conv2D
+	TimeEmbProj  *Linear // nil in the VAE, which knows no time
+	ConvShortcut *Conv2D // nil where the number of channels stays
+}
+
+// LoadResnetBlock reads a block of in → out channels; timeDim is the width of the timestep embedding, 0 for none.
+func LoadResnetBlock(s *weights.Scope, in, out, timeDim, groups int, eps float32) *ResnetBlock {
+	b := &ResnetBlock{
+		Norm1: LoadGroupNorm(s.Sub("norm1"), in, groups, eps),
+		Conv1: LoadConv3x3(s.Sub("conv1"), in, out),
+		Norm2: LoadGroupNorm(s.Sub("norm2"), out, groups, eps),
+		Conv2: LoadConv3x3(s.Sub("conv2"), out, out),
+	}
+	if timeDim > 0 {
+		b.TimeEmbProj = LoadLinear(s.Sub("time_emb_proj"), timeDim, out, true)
+	}
+	if in != out {
+		b.ConvShortcut = LoadConv1x1(s.Sub("conv_shortcut"), in, out)
+	}
+	return b
+}
+
+// Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], nil where there is no time.
+func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) *tensor.Tensor {
+	h := b.Conv1.Forward(b.Norm1.ForwardSiLU(x))
+	if b.TimeEmbProj != nil {
+		h = tensor.AddPerChannel(h, b.TimeEmbProj.Forward(tensor.SiLU(temb)))
+	}
+	h = b.Conv2.Forward(b.Norm2.ForwardSiLU(h))
+	if b.ConvShortcut != nil {
+		x = b.ConvShortcut.Forward(x)
+	}
+	return tensor.Add(x, h)
+}

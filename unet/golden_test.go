@@ -1,0 +1,136 @@
+package unet
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/tensor/tensortest"
+)
+
+// testdata/models and golden-*.safetensors of package sow, made by sow/testdata/gen_golden.py.
+const data = "../sow/testdata/"
+
+func load(t *testing.T, kind string) (*Model, weights.Source) {
+	t.Helper()
+	fsys := os.DirFS(data + "models/" + kind)
+	cfg, err := ReadConfig(fsys, "unet/config.json")
+	require.NoError(t, err)
+	src, err := weights.OpenFolder(fsys, "unet", "diffusion_pytorch_model")
+	require.NoError(t, err)
+	defer src.Close()
+	m, err := Load(cfg, src)
+	require.NoError(t, err)
+	golden, err := weights.OpenFile(data + "golden-" + kind + ".safetensors")
+	require.NoError(t, err)
+	t.Cleanup(func() { golden.Close() })
+	return m, golden
+}
+
+func read(t *testing.T, src weights.Source, name string) *tensor.Tensor {
+	t.Helper()
+	x, err := src.Tensor(name)
+	require.NoError(t, err)
+	return x
+}
+
+// TestAgreesWithDiffusers holds the whole network to 1e-4 of the output's standard deviation, at even and at odd sizes.
+func TestAgreesWithDiffusers(t *testing.T) {
+	for _, kind := range []string{"sd15", "sd21", "vpred"} {
+		m, golden := load(t, kind)
+		for _, name := range []string{"unet", "unet_odd"} {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				got, err := m.Forward(context.Background(), Input{
+					Sample:   tensor.ToChannelsLast(read(t, golden, name+"/sample")),
+					Timestep: 501,
+					Context:  read(t, golden, name+"/encoder_hidden_states"),
+				})
+				require.NoError(t, err)
+				tensortest.CloseToStd(t, tensor.ToChannelsFirst(got), read(t, golden, name+"/out"), 1e-4)
+			})
+		}
+	}
+}
+
+// TestRegionsReachEverySite checks that the rules take effect in every self-attention whose grid is large enough, and that neutral
+// rules change nothing.
+func TestRegionsReachEverySite(t *testing.T) {
+	m, golden := load(t, "vpred")
+	in := Input{
+		Sample:   tensor.ToChannelsLast(read(t, golden, "unet/sample")),
+		Timestep: 501,
+		Context:  read(t, golden, "unet/encoder_hidden_states"),
+	}
+	plain, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+
+	regions := &tensor.Regions{Labels: make([]uint8, 16*16), Height: 16, Width: 16, Rules: [][]tensor.Rule{{{}, {}}, {{}, {}}}, Smallest: 5}
+	for i := range 8 * 16 {
+		regions.Labels[i] = 1
+	}
+	in.Regions = regions
+	same, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Floats(plain), tensor.Floats(same), "neutral rules")
+
+	regions.Rules[0][1].Target = 0.7
+	sites := map[string]Site{}
+	in.Mass = func(site Site, mass []float32) {
+		sites[site.Name] = site
+		for head := range len(mass) / 4 {
+			require.InDelta(t, 0.7, mass[4*head+1], 1e-5, "what region 0 gives region 1 at %s, head %d", site.Name, head)
+		}
+	}
+	changed, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	require.NotEqual(t, tensor.Floats(plain), tensor.Floats(changed))
+	// Two levels have transformers, with two layers on the way down and three up; the middle's grid of 4×4 is below Smallest.
+	require.Len(t, sites, 2*2+2*3)
+	require.Contains(t, sites, "down_blocks.0.attentions.1.transformer_blocks.0.attn1")
+}
+
+func TestForwardRefuses(t *testing.T) {
+	m, golden := load(t, "sd21")
+	good := Input{Sample: tensor.New(1, 16, 16, 4), Timestep: 1, Context: tensor.New(1, 77, 32)}
+	_, err := m.Forward(context.Background(), good)
+	require.NoError(t, err)
+	for name, change := range map[string]func(*Input){
+		"sample":   func(in *Input) { in.Sample = tensor.New(1, 16, 16, 3) },
+		"context":  func(in *Input) { in.Context = read(t, golden, "vae_decoder/latents") },
+		"timestep": func(in *Input) { in.Timestep = -1 },
+		"regions":  func(in *Input) { in.Regions = &tensor.Regions{Height: 8, Width: 8} },
+	} {
+		in := good
+		change(&in)
+		_, err := m.Forward(context.Background(), in)
+		require.ErrorContains(t, err, name)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = m.Forward(ctx, good)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"block_out_channels": func(c *Config) { c.BlockOutChannels = []int{0, 64} },
+		"down_block_types":   func(c *Config) { c.DownBlockTypes = []string{"AttnDownBlock2D", "DownBlock2D"} },
+		"up_block_types":     func(c *Config) { c.UpBlockTypes = c.UpBlockTypes[:1] },
+		"layers_per_block":   func(c *Config) { c.LayersPerBlock = []int{1e9} },
+		"attention_head_dim": func(c *Config) { c.AttentionHeadDim = []int{7} },
+		"norm_num_groups":    func(c *Config) { c.NormNumGroups = 5 },
+		"norm_eps":           func(c *Config) { c.NormEps = -1 },
+		"mid_block_type":     func(c *Config) { c.MidBlockType = "UNetMidBlock2DSimpleCrossAttn" },
+	} {
+		cfg := DefaultConfig()
+		cfg.BlockOutChannels = []int{32, 64}
+		cfg.DownBlockTypes, cfg.UpBlockTypes = []string{crossAttnDown, plainDown}, []string{plainUp, crossAttnUp}
+		require.NoError(t, cfg.Validate())
+		change(&cfg)
+		require.ErrorContains(t, cfg.Validate(), want)
+	}
+}

@@ -1,0 +1,156 @@
+package unet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/sowgen/sowgen/nn"
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// Model is the denoising network.
+type Model struct {
+	Config        Config
+	convIn        *nn.Conv2D
+	timeEmbedding *nn.TimestepEmbedding
+	downBlocks    []*DownBlock
+	midBlock      *MidBlock
+	upBlocks      []*UpBlock
+	convNormOut   *nn.GroupNorm
+	convOut       *nn.Conv2D
+}
+
+// Load builds the network of cfg with the weights in src. The error names every tensor that is missing, of another shape or unused.
+func Load(cfg Config, src weights.Source) (_ *Model, err error) {
+	defer tensor.Catch(&err)
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("unet: config: %w", err)
+	}
+	s := weights.NewScope(src)
+	m := &Model{Config: cfg}
+	channels := cfg.BlockOutChannels
+	last := len(channels) - 1
+	layers, _ := cfg.LayersPerBlock.Each("layers_per_block", len(channels)) // Validate has seen these two
+	heads, _ := cfg.heads()
+
+	m.convIn = nn.LoadConv3x3(s.Sub("conv_in"), cfg.InChannels, channels[0])
+	m.timeEmbedding = nn.LoadTimestepEmbedding(s.Sub("time_embedding"), channels[0], cfg.timeDim())
+	in := channels[0]
+	for i, out := range channels {
+		m.downBlocks = append(m.downBlocks, loadDownBlock(s.Sub("down_blocks").Index(i), in, out, layers[i], heads[i],
+			cfg.DownBlockTypes[i] == crossAttnDown, i == last, &cfg))
+		in = out
+	}
+	m.midBlock = loadMidBlock(s.Sub("mid_block"), channels[last], heads[last], &cfg)
+	previous := channels[last]
+	for i := range channels {
+		j := last - i // the block on the way down that this one mirrors
+		m.upBlocks = append(m.upBlocks, loadUpBlock(s.Sub("up_blocks").Index(i), previous, channels[j], channels[max(j-1, 0)], layers[j]+1, heads[j],
+			cfg.UpBlockTypes[i] == crossAttnUp, i == last, &cfg))
+		previous = channels[j]
+	}
+	m.convNormOut = nn.LoadGroupNorm(s.Sub("conv_norm_out"), channels[0], cfg.NormNumGroups, float32(cfg.NormEps))
+	m.convOut = nn.LoadConv3x3(s.Sub("conv_out"), channels[0], cfg.OutChannels)
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("unet: %w", err)
+	}
+	return m, nil
+}
+
+// timeDim is the width of the timestep embedding.
+func (c *Config) timeDim() int { return 4 * c.BlockOutChannels[0] }
+
+// Input is what one evaluation of the network is given.
+type Input struct {
+	Sample   *tensor.Tensor // [n, h, w, in]: the noisy latents
+	Timestep float32        // 0 … 999
+	Context  *tensor.Tensor // [n, tokens, cross_attention_dim]: the encoded prompts
+
+	// Regions says which part of the picture may read which, on the latent grid [h, w], in every self-attention; nil: all read all.
+	Regions *tensor.Regions
+	// Mass, if not nil, is called after each self-attention that Regions touches with the attention mass between regions,
+	// [n, heads, R, R] as in [tensor.AttnParams].
+	Mass func(site Site, mass []float32)
+}
+
+// Site is one self-attention of the network.
+type Site struct {
+	Name          string // as in the checkpoint: "mid_block.attentions.0.transformer_blocks.0.attn1"
+	Height, Width int    // of its token grid
+	Heads         int
+}
+
+// evaluation is what every block of one Forward reads.
+type evaluation struct {
+	Input
+	temb    *tensor.Tensor // [1, timeDim]
+	context *tensor.Tensor
+}
+
+// selfAttention returns the parameters of the attention at site, and what to call after it.
+func (e *evaluation) selfAttention(site Site) (p tensor.AttnParams, done func()) {
+	p.Regions = e.Regions.At(site.Height, site.Width)
+	if p.Regions == nil || e.Mass == nil {
+		return p, func() {}
+	}
+	p.Mass = make([]float32, e.Sample.Shape()[0]*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
+	return p, func() { e.Mass(site, p.Mass) }
+}
+
+// Forward returns the prediction [n, h, w, out] for the noisy latents: the noise or, for models trained so, the velocity. It returns
+// ctx's error as soon as ctx is done, checked at every block.
+func (m *Model) Forward(ctx context.Context, in Input) (_ *tensor.Tensor, err error) {
+	defer tensor.Catch(&err)
+	if err := m.check(in); err != nil {
+		return nil, err
+	}
+	sinusoids := nn.Timesteps(in.Timestep, m.Config.BlockOutChannels[0], m.Config.FlipSinToCos, float32(m.Config.FreqShift))
+	e := &evaluation{Input: in, temb: m.timeEmbedding.Forward(sinusoids), context: in.Context}
+
+	x := m.convIn.Forward(in.Sample)
+	skips := []*tensor.Tensor{x}
+	for _, b := range m.downBlocks {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		x, skips = b.forward(x, skips, e)
+	}
+	x = m.midBlock.forward(x, e)
+	for _, b := range m.upBlocks {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		x, skips = b.forward(x, skips, e)
+	}
+	return m.convOut.Forward(m.convNormOut.ForwardSiLU(x)), nil
+}
+
+// check reports inputs the network was not built for.
+func (m *Model) check(in Input) error {
+	if in.Sample == nil || in.Sample.Dims() != 4 || in.Sample.Shape()[3] != m.Config.InChannels {
+		return fmt.Errorf("unet: sample: want [n, h, w, %d], got %v", m.Config.InChannels, shapeOf(in.Sample))
+	}
+	n := in.Sample.Shape()[0]
+	if in.Context == nil || in.Context.Dims() != 3 || in.Context.Shape()[0] != n || in.Context.Shape()[2] != m.Config.CrossAttentionDim {
+		return fmt.Errorf("unet: context: want [%d, tokens, %d], got %v", n, m.Config.CrossAttentionDim, shapeOf(in.Context))
+	}
+	if !(in.Timestep >= 0 && in.Timestep <= 1e6) {
+		return fmt.Errorf("unet: timestep %g is out of range, want 0 … 999", in.Timestep)
+	}
+	if in.Regions != nil {
+		if in.Regions.Height != in.Sample.Shape()[1] || in.Regions.Width != in.Sample.Shape()[2] {
+			return fmt.Errorf("unet: regions are %d×%d, the latents %d×%d", in.Regions.Height, in.Regions.Width, in.Sample.Shape()[1], in.Sample.Shape()[2])
+		}
+		return in.Regions.Validate()
+	}
+	return nil
+}
+
+func shapeOf(t *tensor.Tensor) []int {
+	if t == nil {
+		return nil
+	}
+	return slices.Clone([]int(t.Shape()))
+}

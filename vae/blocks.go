@@ -1,0 +1,54 @@
+package vae
+
+import (
+	"github.com/sowgen/sowgen/nn"
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// resnets is a run of resnet blocks.
+type resnets []*nn.ResnetBlock
+
+// loadResnets reads n blocks, the first of which takes in channels to out.
+func loadResnets(s *weights.Scope, n, in, out int, cfg *Config) resnets {
+	var r resnets
+	for i := range n {
+		r = append(r, nn.LoadResnetBlock(s.Sub("resnets").Index(i), in, out, 0, cfg.NormNumGroups, eps))
+		in = out
+	}
+	return r
+}
+
+func (r resnets) forward(x *tensor.Tensor) *tensor.Tensor {
+	for _, b := range r {
+		x = b.Forward(x, nil)
+	}
+	return x
+}
+
+// midBlock is two resnet blocks with, as a rule, a self-attention between them.
+type midBlock struct {
+	resnets resnets
+	norm    *nn.GroupNorm // norm and attn are nil where the config leaves attention out
+	attn    *nn.Attention
+}
+
+func loadMidBlock(s *weights.Scope, channels int, cfg *Config) *midBlock {
+	b := &midBlock{resnets: loadResnets(s, 2, channels, channels, cfg)}
+	if cfg.MidBlockAddAttention {
+		attn := s.Sub("attentions").Index(0)
+		b.norm = nn.LoadGroupNorm(attn.Sub("group_norm"), channels, cfg.NormNumGroups, eps)
+		b.attn = nn.LoadAttention(attn, channels, channels, 1, true)
+	}
+	return b
+}
+
+func (b *midBlock) forward(x *tensor.Tensor) *tensor.Tensor {
+	x = b.resnets[0].Forward(x, nil)
+	if b.attn != nil {
+		s := x.Shape()
+		h := tensor.Reshape(b.norm.Forward(x), s[0], s[1]*s[2], s[3])
+		x = tensor.Add(x, tensor.Reshape(b.attn.Self(h, tensor.AttnParams{}), s...))
+	}
+	return b.resnets[1].Forward(x, nil)
+}
