@@ -1,0 +1,71 @@
+package sow
+
+import (
+	"context"
+
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/unet"
+)
+
+// guided is a denoiser: the UNet asked once for several prompts, and how their answers become one.
+type guided struct {
+	unet     *unet.Model
+	schedule *sampler.Schedule
+	contexts *tensor.Tensor // [prompts, tokens, hidden]
+	combine  func(predictions []*tensor.Tensor) *tensor.Tensor
+	regions  *tensor.Regions
+	mass     func(unet.Site, []float32)
+	spent    func(prompts, cells int) // counts the work
+}
+
+// Predict implements [sampler.Denoiser]. All prompts go through in one batch.
+func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (eps *tensor.Tensor, err error) {
+	defer tensor.Catch(&err)
+	n := g.contexts.Shape()[0]
+	s := x.Shape()
+	out, err := g.unet.Forward(ctx, unet.Input{
+		Sample: tensor.BroadcastTo(x, n, s[1], s[2], s[3]), Timestep: float32(timestep), Context: g.contexts, Regions: g.regions, Mass: g.mass,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.spent(n, s[1]*s[2])
+	return g.schedule.Eps(g.combine(tensor.Split(out, 0, n)), x, timestep), nil
+}
+
+// plainGuidance is classifier-free guidance (Ho & Salimans 2022) away from negative: two prompts, or one where scale ≤ 1 makes the
+// other unused.
+func (r *run) plainGuidance(negative string, scale float64) (*guided, error) {
+	if scale <= 1 {
+		return r.guided(func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, r.plan.Prompt)
+	}
+	return r.guided(func(p []*tensor.Tensor) *tensor.Tensor {
+		return sampler.Guide(p[0], p[1], float32(scale))
+	}, negative, r.plan.Prompt)
+}
+
+// maskedGuidance is the cycles' guidance by four prompts: outside the condition, away from what must not appear a second time and
+// towards variety (docs/method.md §2.3). At scale ≤ 1 only the text's own prediction is left of it.
+func (r *run) maskedGuidance() (*guided, error) {
+	if !r.MaskedGuidance || r.Guidance <= 1 {
+		return r.plainGuidance(r.Negative, r.Guidance)
+	}
+	return r.guided(func(p []*tensor.Tensor) *tensor.Tensor {
+		return sampler.MaskedGuide(p[0], p[1], p[2], p[3], r.mask, float32(r.Guidance))
+	}, r.Negative, r.plan.Prompt, r.Suppress, r.Diverse)
+}
+
+func (r *run) guided(combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...string) (*guided, error) {
+	var contexts []*tensor.Tensor
+	for _, text := range prompts {
+		c, err := r.encodePrompt(text)
+		if err != nil {
+			return nil, err
+		}
+		contexts = append(contexts, c)
+	}
+	return &guided{
+		unet: r.unet, schedule: r.ddim.Schedule(), contexts: tensor.Concat(0, contexts...), combine: combine, spent: r.count,
+	}, nil
+}

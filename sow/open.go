@@ -1,0 +1,145 @@
+package sow
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/sowgen/sowgen/clip"
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/builtin"
+	"github.com/sowgen/sowgen/unet"
+	"github.com/sowgen/sowgen/vae"
+)
+
+// Builtin is the name of the model inside the binary.
+const Builtin = "builtin"
+
+// Open loads a model: "builtin", or a folder in the diffusers layout of Stable Diffusion 1.x or 2.x (model_index.json, scheduler,
+// text_encoder, tokenizer, unet, vae).
+func Open(model string) (*Pipeline, error) {
+	if model == Builtin {
+		return OpenFS(builtin.Model, Builtin)
+	}
+	info, err := os.Stat(model)
+	if err != nil {
+		return nil, fmt.Errorf("sow: model %s: %w; want a folder in the diffusers layout, or %q", model, errors.Unwrap(err), Builtin)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("sow: model %s: want a folder in the diffusers layout, not a file", model)
+	}
+	return OpenFS(os.DirFS(model), model)
+}
+
+// OpenFS loads a model from a file system that holds its folder; name is what errors and reports call it.
+func OpenFS(fsys fs.FS, name string) (*Pipeline, error) {
+	p := &Pipeline{Model: name}
+	if err := p.load(fsys); err != nil {
+		return nil, fmt.Errorf("sow: model %s: %w", name, err)
+	}
+	return p, nil
+}
+
+func (p *Pipeline) load(fsys fs.FS) (err error) {
+	if p.scheduler, err = sampler.ReadConfig(fsys, "scheduler/scheduler_config.json"); err != nil {
+		return err
+	}
+	if p.tokenizer, err = clip.LoadTokenizer(fsys, "tokenizer"); err != nil {
+		return err
+	}
+	text, err := clip.ReadConfig(fsys, "text_encoder/config.json")
+	if err != nil {
+		return err
+	}
+	network, err := unet.ReadConfig(fsys, "unet/config.json")
+	if err != nil {
+		return err
+	}
+	autoencoder, err := vae.ReadConfig(fsys, "vae/config.json")
+	if err != nil {
+		return err
+	}
+	// What must fit together is checked before gigabytes are read.
+	switch {
+	case p.tokenizer.Size() > text.VocabSize:
+		return fmt.Errorf("tokenizer/vocab.json has %d tokens, text_encoder/config.json only %d", p.tokenizer.Size(), text.VocabSize)
+	case text.HiddenSize != network.CrossAttentionDim:
+		return fmt.Errorf("text_encoder/config.json puts out %d channels, unet/config.json reads %d", text.HiddenSize, network.CrossAttentionDim)
+	case network.InChannels != network.OutChannels || network.InChannels != autoencoder.LatentChannels:
+		return fmt.Errorf("unet/config.json has %d channels in and %d out, the vae %d: only text-to-image networks are supported",
+			network.InChannels, network.OutChannels, autoencoder.LatentChannels)
+	case autoencoder.InChannels != 3 || autoencoder.OutChannels != 3:
+		return fmt.Errorf("vae/config.json has %d channels in and %d out, want pictures of 3", autoencoder.InChannels, autoencoder.OutChannels)
+	}
+	if p.Defaults, err = readDefaults(fsys, &network, &autoencoder); err != nil {
+		return err
+	}
+	if err := component(fsys, "text_encoder", "model", func(src weights.Source) (err error) {
+		p.text, err = clip.Load(text, src)
+		return err
+	}); err != nil {
+		return err
+	}
+	if err := component(fsys, "unet", "diffusion_pytorch_model", func(src weights.Source) (err error) {
+		p.unet, err = unet.Load(network, src)
+		return err
+	}); err != nil {
+		return err
+	}
+	return component(fsys, "vae", "diffusion_pytorch_model", func(src weights.Source) (err error) {
+		p.vae, err = vae.Load(autoencoder, src)
+		return err
+	})
+}
+
+// component opens a folder of weights for as long as load reads them.
+func component(fsys fs.FS, folder, base string, load func(weights.Source) error) error {
+	src, err := weights.OpenFolder(fsys, folder, base)
+	if err != nil {
+		return err
+	}
+	return errors.Join(load(src), src.Close())
+}
+
+// maxDefaults bounds sow.json.
+const maxDefaults = 1 << 20
+
+// readDefaults returns DefaultParams at the model's size, changed by its sow.json if it has one.
+func readDefaults(fsys fs.FS, network *unet.Config, autoencoder *vae.Config) (Params, error) {
+	p := DefaultParams()
+	factor := autoencoder.Factor()
+	if side := network.SampleSize; len(side) > 0 { // [height, width] or one number, in latent cells
+		p.Height, p.Width = side[0]*factor, side[len(side)-1]*factor
+	}
+	f, err := fsys.Open("sow.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxDefaults))
+	if err != nil {
+		return p, fmt.Errorf("sow.json: %w", err)
+	}
+	file := struct {
+		Size [2]int `json:"size"` // width, height
+		*Params
+	}{[2]int{p.Width, p.Height}, &p}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&file); err != nil {
+		return p, fmt.Errorf("sow.json: %w", err)
+	}
+	p.Width, p.Height = file.Size[0], file.Size[1]
+	if err := p.Validate(factor); err != nil {
+		return p, fmt.Errorf("sow.json: %w", err)
+	}
+	return p, nil
+}

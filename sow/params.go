@@ -1,0 +1,135 @@
+package sow
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/picture"
+)
+
+// Method is how a picture is made.
+type Method string
+
+// The methods.
+const (
+	SOW  Method = "sow"  // COW with a plan and region rules in the attention
+	COW  Method = "cow"  // cyclic one-way diffusion
+	Text Method = "text" // plain text-to-image; conditions are refused
+)
+
+// LateOverwrite is when the final phase lays the condition over the latents.
+type LateOverwrite string
+
+// The choices of LateOverwrite.
+const (
+	Once  LateOverwrite = "once"  // at node Late, as COW does
+	Every LateOverwrite = "every" // at every node: the condition comes back sharper
+)
+
+// Params are the numbers of a run. [DefaultParams] has the reference's; a model folder's sow.json may change them for that model.
+type Params struct {
+	Method        Method `json:"method"`
+	Width, Height int    `json:"-"` // of the canvas, in pixels: multiples of the VAE's factor (8)
+	Steps         int    `json:"steps"`
+	Cycles        int    `json:"cycles"`
+
+	Guidance          float64 `json:"guidance"`           // classifier-free guidance scale; 1 is none
+	InversionGuidance float64 `json:"inversion_guidance"` // the same during inversion
+	MaskedGuidance    bool    `json:"masked_guidance"`    // the cycles' four-prompt guidance (docs/method.md §2.3); false: plain guidance there too
+	Eta               float64 `json:"eta"`                // DDIM's eta of method text
+	EtaCycle          float64 `json:"eta_cycle"`
+	EtaFinal          float64 `json:"eta_final"`
+
+	Replace float64 `json:"replace"` // node at which a cycle ends, as a fraction of Steps
+	Back    float64 `json:"back"`    // node to which a cycle disturbs the picture
+	Late    float64 `json:"late"`    // node of the last overwriting
+
+	Inversion     sampler.Levels `json:"inversion"`
+	LateOverwrite LateOverwrite  `json:"late_overwrite"`
+
+	Negative string `json:"negative"` // what guidance leads away from, in the cycles (method text: everywhere)
+	Suppress string `json:"suppress"` // what the cycles keep out of the new parts …
+	Diverse  string `json:"diverse"`  // … and what they wish for there
+
+	TargetMass float64       `json:"target_mass"` // SOW: the share of its attention that a related region gives the condition
+	Blend      picture.Blend `json:"blend"`       // how the condition's own pixels come back after decoding
+}
+
+// DefaultParams returns the reference's numbers (COW's published pipeline), with ours where it has none.
+func DefaultParams() Params {
+	return Params{
+		Method: SOW, Width: 512, Height: 512, Steps: 10, Cycles: 10,
+		Guidance: 7.5, InversionGuidance: 7.5, MaskedGuidance: true, EtaCycle: 1, EtaFinal: 0.1,
+		Replace: 0.5, Back: 0.7, Late: 0.4,
+		Inversion: sampler.Aligned, LateOverwrite: Once,
+		Negative:   "a bad quality and low resolution image,extra fingers,deformed hands",
+		Suppress:   "human face",
+		Diverse:    "a high quality and colorful image",
+		TargetMass: 0.3, Blend: picture.BlendNone,
+	}
+}
+
+// nodes returns the nodes of replace, back and late: the fractions cut off to whole nodes, as the reference does.
+func (p *Params) nodes() (replace, back, late int) {
+	s := float64(p.Steps)
+	return int(p.Replace * s), int(p.Back * s), int(p.Late * s)
+}
+
+// maxSide bounds the canvas.
+const maxSide = 4096
+
+// Validate reports the first number that cannot be carried out. factor is the VAE's.
+func (p *Params) Validate(factor int) error {
+	if !slices.Contains([]Method{SOW, COW, Text}, p.Method) {
+		return badParam("method", p.Method, "want sow, cow or text")
+	}
+	for name, side := range map[string]int{"width": p.Width, "height": p.Height} {
+		if side < 2*factor || side > maxSide || side%factor != 0 {
+			return badParam(name, side, fmt.Sprintf("want a multiple of %d, %d … %d", factor, 2*factor, maxSide))
+		}
+	}
+	if p.Steps < 1 || p.Steps > 999 {
+		return badParam("steps", p.Steps, "want 1 … 999")
+	}
+	if p.Cycles < 0 || p.Cycles > 10000 {
+		return badParam("cycles", p.Cycles, "want 0 … 10000")
+	}
+	for _, f := range []struct {
+		name          string
+		v, from, upto float64
+	}{
+		{"guidance", p.Guidance, 0, 100}, {"inversion guidance", p.InversionGuidance, 0, 100},
+		{"eta", p.Eta, 0, 1}, {"eta-cycle", p.EtaCycle, 0, 1}, {"eta-final", p.EtaFinal, 0, 1},
+		{"replace", p.Replace, 0, 1}, {"back", p.Back, 0, 1}, {"late", p.Late, 0, 1}, {"target mass", p.TargetMass, 0, 0.99},
+	} {
+		if !(f.v >= f.from && f.v <= f.upto) { // NaN fails
+			return badParam(f.name, f.v, fmt.Sprintf("want %g … %g", f.from, f.upto))
+		}
+	}
+	if p.LateOverwrite != Once && p.LateOverwrite != Every {
+		return badParam("late-overwrite", p.LateOverwrite, "want once or every")
+	}
+	if p.Inversion != sampler.Aligned && p.Inversion != sampler.Ref017 {
+		return badParam("inversion", p.Inversion, "want aligned or ref017")
+	}
+	if _, err := picture.ParseBlend(string(p.Blend)); err != nil {
+		return badParam("blend", p.Blend, "want none, paste, feather or poisson")
+	}
+	if r, b, l := p.nodes(); p.Method != Text && !(l < r && r < b) {
+		return badParam("late, replace, back", fmt.Sprintf("%g, %g, %g of %d steps", p.Late, p.Replace, p.Back, p.Steps),
+			fmt.Sprintf("they fall on nodes %d, %d, %d; want three different ones in that order: take more steps or other fractions", l, r, b))
+	}
+	return nil
+}
+
+// ParamError is a number or word that cannot be carried out.
+type ParamError struct {
+	Name  string
+	Value any
+	Want  string
+}
+
+func (e *ParamError) Error() string { return fmt.Sprintf("sow: %s %v: %s", e.Name, e.Value, e.Want) }
+
+func badParam(name string, value any, want string) error { return &ParamError{name, value, want} }

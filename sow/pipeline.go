@@ -1,0 +1,347 @@
+package sow
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"math"
+	"time"
+
+	"github.com/sowgen/sowgen/clip"
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/picture"
+	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/unet"
+	"github.com/sowgen/sowgen/vae"
+)
+
+// Pipeline is a loaded model. It is safe for concurrent use.
+type Pipeline struct {
+	Model     string // what Open was asked for
+	Defaults  Params // the model's own: DefaultParams changed by its size and its sow.json
+	tokenizer *clip.Tokenizer
+	text      *clip.Model
+	unet      *unet.Model
+	vae       *vae.Model
+	scheduler sampler.Config
+}
+
+// Request is a picture to make.
+type Request struct {
+	Prompt     string
+	Conditions []Condition // none for method text, else at least one
+	Seed       uint64      // of torch's CPU generator: the same numbers as a PyTorch script's
+	Params     *Params     // nil: the model's Defaults
+	Planner    plan.Planner
+	Progress   func(Event) // called from Generate's goroutine; may be nil
+}
+
+// Result is a picture and what there is to know about it.
+type Result struct {
+	Image   *image.NRGBA   // [height × width], after the blend
+	Decoded *tensor.Tensor // [1, h, w, 3] in [0, 1], before any blend
+	Latents *tensor.Tensor // [1, h/f, w/f, c], scaled as the UNet has them
+	Plan    plan.Plan      // what was carried out
+	Report  Report
+}
+
+// run is one Generate.
+type run struct {
+	*Pipeline
+	Params
+	replace, back, late int
+	ddim                *sampler.DDIM
+	noise               *sampler.Noise
+	plan                plan.Plan
+	conditions          []*placed
+
+	mask    *tensor.Tensor   // [1, h, w, 1]: 1 where latents are kept; nil without a condition
+	others  *tensor.Tensor   // [1, h, w, 1]: 1 - mask
+	overlay []*tensor.Tensor // at each node, the conditions' latents on the canvas, 0 elsewhere: [1, h, w, c]
+
+	prompts  map[string]*tensor.Tensor
+	report   Report
+	progress progress
+}
+
+// Generate makes a picture. It returns ctx's error, wrapped, within one step of ctx being done; a wrong request is a [*ParamError].
+func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err error) {
+	defer tensor.Catch(&err)
+	r, err := p.newRun(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	var latents *tensor.Tensor
+	if r.Method == Text {
+		latents, err = r.textToImage(ctx)
+	} else {
+		latents, err = r.grow(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	return r.finish(latents)
+}
+
+// newRun checks the request, lets the planner plan and puts every condition in its place.
+func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
+	r := &run{Pipeline: p, Params: p.Defaults, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
+	if req.Params != nil {
+		r.Params = *req.Params
+	}
+	factor := p.vae.Config.Factor()
+	if err := r.Params.Validate(factor); err != nil {
+		return nil, err
+	}
+	if r.Method == Text && len(req.Conditions) > 0 {
+		return nil, badParam("method", r.Method, "it takes no condition; want sow or cow")
+	}
+	if r.Method != Text && len(req.Conditions) == 0 {
+		return nil, badParam("method", r.Method, "want a condition (a picture to keep), or method text")
+	}
+	if len(req.Conditions) > 1 {
+		return nil, badParam("conditions", len(req.Conditions), "one is supported so far")
+	}
+	var err error
+	if r.ddim, err = sampler.New(p.scheduler, r.Steps, r.Inversion); err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	r.replace, r.back, r.late = r.nodes()
+	r.noise = sampler.NewNoise(req.Seed)
+	r.report = Report{
+		Model: p.Model, Version: Version(), Method: r.Method, Seed: req.Seed, Width: r.Width, Height: r.Height, Params: r.Params,
+		Evaluations: map[Stage]int{}, Seconds: map[Stage]float64{},
+	}
+	r.plan = plan.Plan{Prompt: req.Prompt, Task: plan.Normal, Box: plan.Whole}
+	for _, c := range req.Conditions {
+		placed, err := r.settle(ctx, &c, req)
+		if err != nil {
+			return nil, err
+		}
+		r.conditions = append(r.conditions, placed)
+	}
+	r.progress.total = r.estimate()
+	return r, nil
+}
+
+// settle asks the planner about a condition and puts it in its place.
+func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, error) {
+	if err := c.check(r.Width, r.Height); err != nil {
+		return nil, err
+	}
+	mask, err := c.keep()
+	if err != nil {
+		return nil, err
+	}
+	factor, size := r.vae.Config.Factor(), c.Picture.Bounds().Size()
+	// COW's default place: half the canvas wide and high, at the middle of the top.
+	planned := plan.Box{0, 250, 500, 750}
+	var box image.Rectangle
+	if !c.Box.Empty() {
+		box = snap(float64(c.Box.Min.X), float64(c.Box.Min.Y), float64(c.Box.Dx()), float64(c.Box.Dy()), r.Width, r.Height, factor)
+		if box != c.Box {
+			r.warn("box %s moved to %s: it snaps to multiples of %d pixels", boxText(c.Box), boxText(box), factor)
+		}
+		planned = thousandths(box, r.Width, r.Height)
+	}
+	if req.Planner != nil {
+		in := plan.Input{Prompt: req.Prompt, Width: r.Width, Height: r.Height, Face: face(mask)}
+		if !c.Box.Empty() {
+			in.Box = &planned
+		}
+		r.plan, err = req.Planner.Plan(ctx, in)
+		if err == nil {
+			err = r.plan.Validate()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sow: plan: %w", err)
+		}
+		planned = r.plan.Box
+	}
+	if c.Box.Empty() {
+		box = boxFor(planned, size, r.Width, r.Height, factor)
+	}
+	if stretch := float64(box.Dx()*size.Y) / float64(box.Dy()*size.X); math.Abs(math.Log(stretch)) > math.Log(1.1) {
+		r.warn("the condition of %d×%d is stretched to its box of %d×%d", size.X, size.Y, box.Dx(), box.Dy())
+	}
+	r.plan.Box = thousandths(box, r.Width, r.Height)
+	return c.place(mask, box)
+}
+
+// textToImage is plain DDIM sampling from noise.
+func (r *run) textToImage(ctx context.Context) (*tensor.Tensor, error) {
+	r.begin(StageEncode)
+	denoiser, err := r.plainGuidance(r.Negative, r.Guidance)
+	if err != nil {
+		return nil, err
+	}
+	f := r.vae.Config.Factor()
+	x := r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
+	r.begin(StageFinal)
+	return r.final(ctx, x, r.Steps, r.Eta, denoiser)
+}
+
+// grow is COW, and SOW where the plan relates regions to the condition: seed initialisation, inversion, cycles, final phase.
+func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
+	r.begin(StageEncode)
+	x, err := r.plant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cycles, err := r.maskedGuidance()
+	if err != nil {
+		return nil, err
+	}
+	if r.Method == SOW {
+		cycles.regions = r.modulation()
+	}
+	final, err := r.plainGuidance("", r.Guidance)
+	if err != nil {
+		return nil, err
+	}
+	r.begin(StageCycle)
+	if x, err = r.cycle(ctx, x, cycles); err != nil {
+		return nil, err
+	}
+	r.begin(StageFinal)
+	return r.final(ctx, x, r.replace, r.EtaFinal, final)
+}
+
+// plant is seed initialisation and inversion (COW §3.1): it keeps the conditions' latents of every node up to back in r.overlay and
+// returns the canvas's latents at node replace.
+func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
+	inversion, err := r.plainGuidance("", r.InversionGuidance)
+	if err != nil {
+		return nil, err
+	}
+	// The stream of random numbers: first the conditions', then the canvas's sample.
+	var seeds []*tensor.Tensor
+	for _, c := range r.conditions {
+		x, mean, err := r.encodePicture(c.seed)
+		if err != nil {
+			return nil, err
+		}
+		seeds = append(seeds, x)
+		if err := r.measureCeiling(c, mean); err != nil {
+			return nil, err
+		}
+	}
+	whole, _ := canvas(r.Width, r.Height, r.conditions)
+	x, _, err := r.encodePicture(whole)
+	if err != nil {
+		return nil, err
+	}
+	r.begin(StageInvert)
+	if err := r.layOut(ctx, x, seeds, inversion); err != nil {
+		return nil, err
+	}
+	nodes, err := r.invert(ctx, x, r.replace, inversion)
+	if err != nil {
+		return nil, err
+	}
+	return nodes[r.replace], nil
+}
+
+// layOut inverts each condition alone, at its own size, and lays its nodes out on the canvas.
+func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tensor, inversion sampler.Denoiser) error {
+	s := x.Shape()
+	h, w, f := s[1], s[2], r.vae.Config.Factor()
+	mask := tensor.New(1, h, w, 1)
+	r.overlay = make([]*tensor.Tensor, r.back+1)
+	for k := range r.overlay {
+		r.overlay[k] = tensor.New(s...)
+	}
+	for i, c := range r.conditions {
+		nodes, err := r.invert(ctx, seeds[i], r.back, inversion)
+		if err != nil {
+			return err
+		}
+		kept := keptCells(c, h, w, f)
+		if count(kept) == 0 {
+			return badParam("mask", "(keeps no latent cell)", fmt.Sprintf("it is finer than the VAE's %d pixels; want a larger box or mask", f))
+		}
+		for cell, keep := range kept {
+			if !keep {
+				continue
+			}
+			tensor.Floats(mask)[cell] = 1
+			y, x := cell/w-c.box.Min.Y/f, cell%w-c.box.Min.X/f
+			for k, node := range nodes {
+				n := node.Shape()
+				copy(tensor.Floats(r.overlay[k])[cell*s[3]:(cell+1)*s[3]], tensor.Floats(node)[(y*n[2]+x)*s[3]:])
+			}
+		}
+	}
+	r.mask, r.others = mask, tensor.Affine(mask, -1, 1)
+	return nil
+}
+
+// modulation returns the region rules of the plan on this canvas.
+func (r *run) modulation() *tensor.Regions {
+	f := r.vae.Config.Factor()
+	h, w := r.Height/f, r.Width/f
+	var kept [][]bool
+	for _, c := range r.conditions {
+		kept = append(kept, keptCells(c, h, w, f))
+	}
+	return modulation(&r.plan, kept, h, w, r.TargetMass, len(r.unet.Config.BlockOutChannels))
+}
+
+// encodePrompt returns the hidden states [1, tokens, hidden] of text, each text once per run.
+func (r *run) encodePrompt(text string) (*tensor.Tensor, error) {
+	if c, ok := r.prompts[text]; ok {
+		return c, nil
+	}
+	length := r.text.Config.MaxPositionEmbeddings
+	ids, cut := r.tokenizer.Encode(text, length)
+	if cut != "" {
+		r.warn("the prompt is longer than the model's %d tokens; it does not see %q", length, cut)
+	}
+	c, err := r.text.Encode(context.Background(), ids)
+	if err != nil {
+		return nil, err
+	}
+	r.prompts[text] = c
+	return c, nil
+}
+
+// encodePicture returns a sample of a picture's latents and their mean, both scaled as the UNet has them.
+func (r *run) encodePicture(img *image.NRGBA) (sample, mean *tensor.Tensor, err error) {
+	mean, logvar, err := r.vae.Encode(picture.ToTensor(img))
+	if err != nil {
+		return nil, nil, err
+	}
+	s := mean.Shape()
+	scale := float32(r.vae.Config.ScalingFactor)
+	sample = vae.Sample(mean, logvar, r.noise.Latents(1, s[1], s[2], s[3]))
+	return tensor.Scale(sample, scale), tensor.Scale(mean, scale), nil
+}
+
+// decode returns the picture [1, h, w, 3] in [0, 1] of scaled latents.
+func (r *run) decode(latents *tensor.Tensor) (*tensor.Tensor, error) {
+	x, err := r.vae.Decode(tensor.Scale(latents, 1/float32(r.vae.Config.ScalingFactor)))
+	if err != nil {
+		return nil, err
+	}
+	return tensor.Clamp(tensor.Affine(x, 0.5, 0.5), 0, 1), nil
+}
+
+// finish decodes, blends and reports.
+func (r *run) finish(latents *tensor.Tensor) (*Result, error) {
+	r.begin(StageDecode)
+	decoded, err := r.decode(latents)
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	img, err := picture.FromTensor(tensor.Affine(decoded, 2, -1))
+	if err != nil { // a NaN: nothing that could be shown
+		return nil, fmt.Errorf("sow: %w: the model's weights or these parameters overflow", err)
+	}
+	if img, err = r.blend(img); err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	r.closeStage()
+	r.report.Total = seconds(r.progress.started)
+	return &Result{Image: img, Decoded: decoded, Latents: latents, Plan: r.plan, Report: r.report}, nil
+}

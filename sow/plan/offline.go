@@ -1,0 +1,95 @@
+package plan
+
+import (
+	"context"
+	"strings"
+	"unicode"
+)
+
+// Offline plans by rules, without a network. The prompt stays as it is. The condition goes to COW's default place, half the canvas wide
+// and high at the middle of the top, moved and sized by the words below. What must grow out of it is everything under the face, and 1.5
+// face widths to either side of it. These rules are ours, not the paper's, which asks a language model.
+type Offline struct{}
+
+// wordings name the rules of placing: the first of each list that the prompt contains wins.
+var (
+	places = []struct {
+		words []string
+		x     int // of the middle of the box, in thousandths
+	}{
+		{[]string{"on the left", "at the left", "left side", "to the left"}, 300},
+		{[]string{"on the right", "at the right", "right side", "to the right"}, 700},
+	}
+	distances = []struct {
+		words []string
+		side  int // of the box, in thousandths
+	}{
+		{[]string{"close-up", "close up", "closeup", "portrait of", "headshot"}, 625},
+		{[]string{"far away", "from afar", "in the distance", "full body", "full-body", "wide shot"}, 375},
+	}
+	styles = []string{"painting", "watercolour", "watercolor", "sketch", "drawing", "pencil", "cartoon", "anime", "pixel", "oil on canvas", "sculpture", "mosaic"}
+)
+
+// Plan implements [Planner].
+func (Offline) Plan(_ context.Context, in Input) (Plan, error) {
+	words := normalise(in.Prompt)
+	side, middle := 500, 500
+	for _, d := range distances {
+		if mentions(words, d.words) {
+			side = d.side
+			break
+		}
+	}
+	for _, p := range places {
+		if mentions(words, p.words) {
+			middle = p.x
+			break
+		}
+	}
+	left := min(max(middle-side/2, 0), 1000-side)
+	p := Plan{Prompt: in.Prompt, Task: Normal, Box: Box{0, left, side, left + side}}
+	if in.Box != nil {
+		p.Box = *in.Box
+	}
+	if mentions(words, styles) {
+		p.Task = Style
+	}
+	p.Related = grown(p.Box.inside(in.Face))
+	return p, nil
+}
+
+// grown returns what must grow out of a face at the given place.
+func grown(face Box) []Related {
+	reach := (face[3] - face[1]) * 3 / 2
+	var related []Related
+	if face[2] < 1000 {
+		related = append(related, Related{Label: "body", Box: Box{face[2], 0, 1000, 1000}, Relation: 1})
+	}
+	sides := Box{face[0], max(face[1]-reach, 0), face[2], min(face[3]+reach, 1000)}
+	return append(related, Related{Label: "hair and shoulders", Box: sides, Relation: 1})
+}
+
+// inside returns part, which is in thousandths of b, in thousandths of the canvas.
+func (b Box) inside(part Box) Box {
+	h, w := b[2]-b[0], b[3]-b[1]
+	out := Box{b[0] + h*part[0]/1000, b[1] + w*part[1]/1000, b[0] + h*part[2]/1000, b[1] + w*part[3]/1000}
+	out[2], out[3] = max(out[2], out[0]+1), max(out[3], out[1]+1)
+	return out
+}
+
+// normalise returns text in lower case, in single spaces, with a space at both ends, so that words can be looked up whole.
+func normalise(text string) string {
+	fields := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsPunct(r) && r != '-'
+	})
+	return " " + strings.Join(fields, " ") + " "
+}
+
+func mentions(words string, list []string) bool {
+	for _, w := range list {
+		if strings.Contains(words, " "+w+" ") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,152 @@
+// Package plan says how a picture is to grow: what the prompt is, where the condition goes on the canvas, what must grow out of it and how
+// strongly. A [Planner] makes a [Plan] before any diffusion; [Offline] is rules without a network, [ReadFile] replays a plan.json that a
+// person may have edited.
+//
+// Coordinates are those vision models speak: boxes [ymin, xmin, ymax, xmax] in thousandths of the canvas.
+package plan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Planner makes plans.
+type Planner interface {
+	Plan(ctx context.Context, in Input) (Plan, error)
+}
+
+// Input is what a planner is given.
+type Input struct {
+	Prompt        string
+	Width, Height int // of the canvas, in pixels
+	// Face is the part of the condition that is kept, within its own picture: [ymin, xmin, ymax, xmax] in thousandths of the box. The
+	// whole picture, [0 0 1000 1000], if nothing is masked away.
+	Face Box
+	// Box is where the user put the condition; nil leaves the choice to the planner.
+	Box *Box
+}
+
+// Plan is what a planner decided.
+type Plan struct {
+	Prompt  string    `json:"prompt"`
+	Task    Task      `json:"task"`
+	Box     Box       `json:"box"` // where the condition goes
+	Related []Related `json:"related,omitempty"`
+}
+
+// Task is what kind of picture is asked for.
+type Task string
+
+// The tasks of the paper (§4.1).
+const (
+	Normal    Task = "normal"
+	Attribute Task = "attribute" // the text changes something about the person
+	Style     Task = "style"     // the text names another medium
+)
+
+// Related is a part of the canvas that must grow out of the condition: a body, hair, a held object.
+type Related struct {
+	Label    string  `json:"label"`
+	Box      Box     `json:"box"`
+	Relation float64 `json:"relation"`             // 0 … 1: how strongly it takes after the condition
+	Source   *Box    `json:"source_box,omitempty"` // which part of the condition it takes after, on the canvas; nil: all of it
+}
+
+// Box is [ymin, xmin, ymax, xmax] in thousandths.
+type Box [4]int
+
+// Valid reports whether b has an area and lies in 0 … 1000.
+func (b Box) Valid() bool {
+	return b[0] >= 0 && b[1] >= 0 && b[2] <= 1000 && b[3] <= 1000 && b[0] < b[2] && b[1] < b[3]
+}
+
+// Whole is the box of everything.
+var Whole = Box{0, 0, 1000, 1000}
+
+// maxRelated bounds a plan: regions are few (tensor.MaxRegions).
+const maxRelated = 6
+
+// Validate reports the first thing about p that cannot be carried out.
+func (p *Plan) Validate() error {
+	if !p.Box.Valid() {
+		return fmt.Errorf("box %v: want [ymin, xmin, ymax, xmax] with 0 ≤ min < max ≤ 1000", p.Box)
+	}
+	switch p.Task {
+	case "", Normal, Attribute, Style:
+	default:
+		return fmt.Errorf("task %q: want normal, attribute or style", p.Task)
+	}
+	if len(p.Related) > maxRelated {
+		return fmt.Errorf("%d related regions, want at most %d", len(p.Related), maxRelated)
+	}
+	for i, r := range p.Related {
+		if !r.Box.Valid() {
+			return fmt.Errorf("related %d (%s): box %v: want [ymin, xmin, ymax, xmax] with 0 ≤ min < max ≤ 1000", i, r.Label, r.Box)
+		}
+		if r.Source != nil && !r.Source.Valid() {
+			return fmt.Errorf("related %d (%s): source_box %v: want [ymin, xmin, ymax, xmax] with 0 ≤ min < max ≤ 1000", i, r.Label, *r.Source)
+		}
+		if !(r.Relation >= 0 && r.Relation <= 1) {
+			return fmt.Errorf("related %d (%s): relation %g: want 0 … 1", i, r.Label, r.Relation)
+		}
+	}
+	return nil
+}
+
+// maxFile bounds a plan file.
+const maxFile = 1 << 20
+
+// ReadFile reads a plan.json.
+func ReadFile(path string) (*Plan, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("plan: %s: over %d bytes: not a plan", path, maxFile)
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Parse reads a plan from JSON. Unknown keys are refused: a misspelt one would be silently ignored otherwise.
+func Parse(data []byte) (*Plan, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	p := &Plan{Task: Normal}
+	if err := d.Decode(p); err != nil {
+		return nil, fmt.Errorf("want a plan as --save-plan writes it: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more behind the plan's closing brace")
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Replay is a planner that always answers with this plan.
+type Replay struct{ Recorded Plan }
+
+// Plan implements [Planner]. An empty prompt in the recording means the user's own.
+func (r Replay) Plan(_ context.Context, in Input) (Plan, error) {
+	p := r.Recorded
+	if p.Prompt == "" {
+		p.Prompt = in.Prompt
+	}
+	return p, nil
+}
