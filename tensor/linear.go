@@ -10,15 +10,22 @@ type Weight struct {
 	engine  Engine
 }
 
-// PackLinear prepares the weight [out, in] of a linear layer.
+// PackLinear prepares the weight [out, in] of a linear layer. nil, a weight that could not be read, stays nil.
 func PackLinear(w *Tensor) *Weight {
+	if w == nil {
+		return nil
+	}
 	wantDims("PackLinear", w, 2, "[out, in]")
 	e := engineOf(w)
 	return &Weight{Out: w.Shape()[0], In: w.Shape()[1], KH: 1, KW: 1, Packed: e.PackLinear(Contiguous(w)), engine: e}
 }
 
 // PackConv prepares the weight [out, in, kh, kw] of a convolution, the layout of PyTorch and of every checkpoint.
+// nil, a weight that could not be read, stays nil.
 func PackConv(w *Tensor) *Weight {
+	if w == nil {
+		return nil
+	}
 	wantDims("PackConv", w, 4, "[out, in, kh, kw]")
 	e, s := engineOf(w), w.Shape()
 	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: e}
