@@ -1,0 +1,58 @@
+package sow
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/sowgen/sowgen/"
+
+// TestLayering holds who may import whom (ARCHITECTURE.md): each package only those named for it.
+func TestLayering(t *testing.T) {
+	allowed := map[string][]string{
+		"kernels":     {"kernels/"},
+		"tensor":      {"kernels"},
+		"nn":          {"nn/weights", "tensor"},
+		"nn/config":   {},
+		"nn/weights":  {"kernels", "tensor"},
+		"clip":        {"nn", "nn/config", "nn/weights", "tensor"},
+		"unet":        {"nn", "nn/config", "nn/weights", "tensor"},
+		"vae":         {"nn", "nn/config", "nn/weights", "tensor"},
+		"sampler":     {"nn/config", "tensor"},
+		"sow/builtin": {},
+		"sow/picture": {"tensor"},
+		"sow/plan":    {},
+		"sow":         {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "tensor", "unet", "vae"},
+	}
+	for pkg, want := range allowed {
+		for _, dep := range list(t, `{{join .Imports "\n"}}`, module+pkg) {
+			if inside, ok := strings.CutPrefix(dep, module); ok {
+				ok := slices.ContainsFunc(want, func(w string) bool { return inside == w || strings.HasSuffix(w, "/") && strings.HasPrefix(inside, w) })
+				require.True(t, ok, "%s must not import %s", pkg, inside)
+			}
+		}
+	}
+}
+
+// TestLibraryStaysLight holds that who imports sow does not get the command line's dependencies, nor a server's or a cloud client's.
+func TestLibraryStaysLight(t *testing.T) {
+	for _, dep := range list(t, `{{join .Deps "\n"}}`, module+"sow") {
+		for _, heavy := range []string{"spf13", "vbauerster", "nats-io", "danielgtaylor/huma", "generative-ai-go", "google.golang.org/genai", "testify", "runtime/cgo"} {
+			// net brings cgo on its own where a C compiler is at hand; ours must not.
+			require.NotContains(t, dep, heavy)
+		}
+	}
+}
+
+func list(t *testing.T, format, pkg string) []string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", format, pkg)
+	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	return strings.Fields(string(out))
+}
