@@ -231,13 +231,13 @@ func (at *attention) loadQueries(m *implementation, st *state, head, from int, r
 		clear(st.q)
 	}
 	if len(at.queries) == 0 {
-		m.transpose(st.q, panel, at.q[at.row(head, from):], at.Heads*d, st.n, d)
+		m.Transpose(st.q, panel, at.q[at.row(head, from):], at.Heads*d, st.n, d)
 		return
 	}
 	for i := range st.n {
 		copy(rows[i*d:][:d], at.q[at.row(head, at.token(from+i)):])
 	}
-	m.transpose(st.q, panel, rows, d, st.n, d)
+	m.Transpose(st.q, panel, rows, d, st.n, d)
 }
 
 // storeQueries writes the result, which merge left in the first accumulator, to the queries from place from on.
@@ -251,10 +251,10 @@ func (at *attention) storeQueries(m *implementation, st *state, head, from int, 
 	}
 	out := st.acc[0].out
 	if len(at.queries) == 0 {
-		m.transpose(at.dst[at.row(head, from):], at.Heads*d, out, panel, d, st.n)
+		m.Transpose(at.dst[at.row(head, from):], at.Heads*d, out, panel, d, st.n)
 		return
 	}
-	m.transpose(rows, d, out, panel, d, st.n)
+	m.Transpose(rows, d, out, panel, d, st.n)
 	for i := range st.n {
 		copy(at.dst[at.row(head, at.token(from+i)):][:d], rows[i*d:])
 	}
@@ -265,12 +265,12 @@ func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *s
 	d := at.HeadDim
 	k := at.kh[(head*at.Keys+from)*d:]
 	*t = ref.Tile{Cols: panel, K: d, Segs: 1, ARow: d, ACol: 1, B: st.q, DstStride: panel}
-	tiles := ceilDiv(n, m.rows)
+	tiles := ceilDiv(n, m.Rows)
 	for i := range tiles {
 		x := i * n / tiles
 		t.Rows = (i+1)*n/tiles - x
 		t.A, t.Dst = k[x*d:], dst[x*panel:]
-		m.matrix(t)
+		m.Matrix(t)
 	}
 }
 
@@ -290,7 +290,7 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 	for j := range hi {
 		hi[j], lo[j] = float32(math.Inf(-1)), float32(math.Inf(1))
 	}
-	m.panelRange(logits, n, hi, lo)
+	m.PanelRange(logits, n, hi, lo)
 	if rd.extremes {
 		for j := range hi {
 			st.hi[j], st.lo[j] = max(st.hi[j], hi[j]), min(st.lo[j], lo[j])
@@ -305,16 +305,16 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 			acc.top[j] = max(v*mul, -math.MaxFloat32) // a block of -Inf: e^(-Inf - top) shall be 0, not e^(-Inf + Inf)
 		}
 	} else if raise(&acc.top, hi, mul, &w.factor) {
-		m.exp(w.factor[:], w.factor[:])
-		m.mul(acc.sum[:], acc.sum[:], w.factor[:])
-		m.panelScale(acc.out, at.HeadDim, &w.factor)
+		m.Exp(w.factor[:], w.factor[:])
+		m.Mul(acc.sum[:], acc.sum[:], w.factor[:])
+		m.PanelScale(acc.out, at.HeadDim, &w.factor)
 	}
-	m.panelExp(logits, n, mul, &acc.top, &acc.sum)
+	m.PanelExp(logits, n, mul, &acc.top, &acc.sum)
 
 	d := at.HeadDim
 	v := at.vh[(head*at.Keys+from)*d:]
 	*t = ref.Tile{Cols: panel, K: n, Segs: 1, ARow: 1, ACol: d, B: logits, InitStride: panel, DstStride: panel}
-	tiles := ceilDiv(d, m.rows)
+	tiles := ceilDiv(d, m.Rows)
 	for i := range tiles {
 		x := i * d / tiles
 		t.Rows = (i+1)*d/tiles - x
@@ -322,7 +322,7 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 		if acc.begun {
 			t.Init = t.Dst
 		}
-		m.matrix(t)
+		m.Matrix(t)
 	}
 	acc.begun = true
 }
@@ -375,9 +375,9 @@ func (at *attention) merge(m *implementation, w *attnWork, st *state, rd *readin
 	out := st.acc[0].out
 	for c := range st.acc {
 		clear(w.factors[c][st.n:])
-		m.panelScale(st.acc[c].out, at.HeadDim, &w.factors[c])
+		m.PanelScale(st.acc[c].out, at.HeadDim, &w.factors[c])
 		if c > 0 {
-			m.add(out, out, st.acc[c].out)
+			m.Add(out, out, st.acc[c].out)
 		}
 	}
 	if at.wantMass {

@@ -3,7 +3,7 @@ package kernels
 // F16ToF32 widens len(dst) IEEE 754 half precision numbers, exactly. A NaN becomes a quiet one.
 func F16ToF32(dst []float32, src []uint16) {
 	need("F16ToF32", "src", len(src), len(dst))
-	f := active.Load().f16ToF32
+	f := active.Load().F16ToF32
 	chunks(len(dst), func(i, j int) { f(dst[i:j], src[i:j]) })
 }
 
@@ -11,20 +11,20 @@ func F16ToF32(dst []float32, src []uint16) {
 // the smallest normal number (2^-14) results are subnormal.
 func F32ToF16(dst []uint16, src []float32) {
 	need("F32ToF16", "src", len(src), len(dst))
-	f := active.Load().f32ToF16
+	f := active.Load().F32ToF16
 	chunks(len(dst), func(i, j int) { f(dst[i:j], src[i:j]) })
 }
 
 // BF16ToF32 widens len(dst) bfloat16 numbers, exactly.
 func BF16ToF32(dst []float32, src []uint16) {
 	need("BF16ToF32", "src", len(src), len(dst))
-	f := active.Load().bf16ToF32
+	f := active.Load().BF16ToF32
 	chunks(len(dst), func(i, j int) { f(dst[i:j], src[i:j]) })
 }
 
 // F32ToBF16 rounds len(dst) numbers to bfloat16, to nearest even. NaN stays NaN.
 func F32ToBF16(dst []uint16, src []float32) {
 	need("F32ToBF16", "src", len(src), len(dst))
-	f := active.Load().f32ToBF16
+	f := active.Load().F32ToBF16
 	chunks(len(dst), func(i, j int) { f(dst[i:j], src[i:j]) })
 }

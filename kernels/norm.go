@@ -31,11 +31,11 @@ func GroupNorm(dst, x, gamma, beta []float32, n, hw, c, groups int, eps float32,
 	spread(8*n*hw*c, n*blocks, funcTasks(func(i int) {
 		rows, x := rowsOf(i), x[(i/blocks*hw+i%blocks*normRows)*c:]
 		mean, squares := mean[i*c:][:c], squares[i*c:][:c]
-		m.colSum(mean, x, c, rows)
+		m.ColSum(mean, x, c, rows)
 		for j := range mean {
 			mean[j] /= float32(rows)
 		}
-		m.colSumSquares(squares, x, mean, c, rows)
+		m.ColSumSquares(squares, x, mean, c, rows)
 	}))
 	per := c / groups
 	for i := range n * groups {
@@ -59,9 +59,9 @@ func GroupNorm(dst, x, gamma, beta []float32, n, hw, c, groups int, eps float32,
 			}
 		}
 	}
-	apply := m.affine
+	apply := m.Affine
 	if silu {
-		apply = m.affineSiLU
+		apply = m.AffineSiLU
 	}
 	spread(8*n*hw*c, n*blocks, funcTasks(func(i int) {
 		scale, shift := scale[i/blocks*c:][:c], shift[i/blocks*c:][:c]
@@ -112,10 +112,10 @@ func LayerNorm(dst, x, gamma, beta []float32, rows, c int, eps float32) {
 	}
 	byRows(rows, c, func(r int) {
 		row := x[r*c:][:c]
-		mean := m.sum(row) / float32(c)
-		variance := m.sumSquares(row, mean) / float32(c)
+		mean := m.Sum(row) / float32(c)
+		variance := m.SumSquares(row, mean) / float32(c)
 		rstd := float32(1 / math.Sqrt(float64(variance)+float64(eps)))
-		m.normalize(dst[r*c:][:c], row, gamma[:c], beta[:c], mean, rstd)
+		m.Normalize(dst[r*c:][:c], row, gamma[:c], beta[:c], mean, rstd)
 	})
 }
 
@@ -147,7 +147,7 @@ func Softmax(dst, x []float32, rows, c int) {
 	m := active.Load()
 	byRows(rows, c, func(r int) {
 		row, out := x[r*c:][:c], dst[r*c:][:c]
-		sum := m.expSum(out, row, m.max(row))
-		m.axpby(out, 1/sum, out, 0, out)
+		sum := m.ExpSum(out, row, m.Max(row))
+		m.Axpby(out, 1/sum, out, 0, out)
 	})
 }

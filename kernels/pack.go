@@ -80,7 +80,7 @@ func packPanelTransposed(dst, b []float32, ldb, k, cols int) {
 	if cols < panel {
 		clear(dst[:k*panel])
 	}
-	active.Load().transpose(dst, panel, b, ldb, cols, k)
+	active.Load().Transpose(dst, panel, b, ldb, cols, k)
 }
 
 func checkMatrix(op, name string, b []float32, rows, cols, ld int) {

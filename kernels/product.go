@@ -97,7 +97,7 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	m := active.Load()
 	ld := (last - first) * panel
 	part := s.take(v.lines * v.width * ld) // sums on their way
-	tiles := ceilDiv(v.width, m.rows)
+	tiles := ceilDiv(v.width, m.Rows)
 	t := &s.tile
 	t.ARow, t.ACol, t.ASeg = v.row, 1, v.seg
 	for s0 := 0; s0 < v.segs; s0 += segs {
@@ -152,7 +152,7 @@ func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out,
 			t.Add, t.AddStride = p.ep.Residual[at:], p.ldd
 		}
 	}
-	m.matrix(t)
+	m.Matrix(t)
 }
 
 // finish stores what the inner loop could not: columns with an activation, and a last panel that is not whole.
@@ -169,20 +169,20 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 		row := part[i*ldp:][:to-from]
 		if rest := p.b.n - (last-1)*panel; p.ep.Bias != nil && rest < panel && rest != panel/2 {
 			tail := row[len(row)-rest:]
-			m.add(tail, tail, p.ep.Bias[to-rest:])
+			m.Add(tail, tail, p.ep.Bias[to-rest:])
 		}
 		switch p.ep.Act {
 		case SiLUAct:
-			m.silu(row, row)
+			m.SiLU(row, row)
 		case GELUAct:
-			m.gelu(row, row)
+			m.GELU(row, row)
 		case QuickGELUAct:
-			m.quickGELU(row, row)
+			m.QuickGELU(row, row)
 		}
 		at := (out+i)*p.ldd + from
 		dst := p.dst[at:][:len(row)]
 		if p.ep.Residual != nil {
-			m.add(dst, row, p.ep.Residual[at:])
+			m.Add(dst, row, p.ep.Residual[at:])
 		} else {
 			copy(dst, row)
 		}

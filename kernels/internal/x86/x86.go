@@ -1,0 +1,344 @@
+//go:build amd64 && !purego
+
+// Package x86 holds the inner loops of package ref in AVX-512 and AVX2 assembly. The assembly is generated (see ../gen); this file
+// gives it the signatures of ref.Loops, checks that the slices are long enough, and shows the race detector what is touched.
+//
+// AVX512 needs AVX512F; AVX2 needs AVX2, FMA, F16C; both BMI2.
+package x86
+
+//go:generate go -C ../gen run . -isa AVX512 -out ../x86/avx512_amd64.s -stubs ../x86/avx512_amd64.go -pkg x86
+//go:generate go -C ../gen run . -isa AVX2 -out ../x86/avx2_amd64.s -stubs ../x86/avx2_amd64.go -pkg x86
+
+import (
+	"unsafe"
+
+	"github.com/sowgen/sowgen/kernels/ref"
+)
+
+// AVX512 is the loops for processors with AVX-512.
+var AVX512 = ref.Loops{
+	Rows: 14, Matrix: matrixAVX512, Transpose: transpose,
+	Exp: unary(expAVX512), SiLU: unary(siluAVX512), GELU: unary(geluAVX512), QuickGELU: unary(quickGELUAVX512),
+	Sqrt: unary(sqrtAVX512), Neg: unary(negAVX512),
+	Add: binary(addAVX512), Sub: binary(subAVX512), Mul: binary(mulAVX512), Div: binary(divAVX512), GEGLU: binary(gegluAVX512),
+	Axpby: axpby(axpbyAVX512), Affine: ternary(affineAVX512), AffineSiLU: ternary(affineSiLUAVX512),
+	Normalize: normalize(normalizeAVX512),
+	Sum:       sum(sumAVX512), SumSquares: sumSquares(sumSquaresAVX512),
+	ColSum: colSum(addAVX512), ColSumSquares: colSumSquares(addSquaresAVX512),
+	Max: sum(maxAVX512), ExpSum: expSum(expSumAVX512),
+	PanelRange: panelRange(panelRangeAVX512), PanelExp: panelExp(panelExpAVX512), PanelScale: panelScale(panelScaleAVX512),
+	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
+	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: ref.F32ToBF16,
+}
+
+// AVX2 is the loops for processors with AVX2 and FMA.
+var AVX2 = ref.Loops{
+	Rows: 6, Matrix: matrixAVX2, Transpose: transpose,
+	Exp: unary(expAVX2), SiLU: unary(siluAVX2), GELU: unary(geluAVX2), QuickGELU: unary(quickGELUAVX2),
+	Sqrt: unary(sqrtAVX2), Neg: unary(negAVX2),
+	Add: binary(addAVX2), Sub: binary(subAVX2), Mul: binary(mulAVX2), Div: binary(divAVX2), GEGLU: binary(gegluAVX2),
+	Axpby: axpby(axpbyAVX2), Affine: ternary(affineAVX2), AffineSiLU: ternary(affineSiLUAVX2),
+	Normalize: normalize(normalizeAVX2),
+	Sum:       sum(sumAVX2), SumSquares: sumSquares(sumSquaresAVX2),
+	ColSum: colSum(addAVX2), ColSumSquares: colSumSquares(addSquaresAVX2),
+	Max: sum(maxAVX2), ExpSum: expSum(expSumAVX2),
+	PanelRange: panelRange(panelRangeAVX2), PanelExp: panelExp(panelExpAVX2), PanelScale: panelScale(panelScaleAVX2),
+	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
+	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: ref.F32ToBF16,
+}
+
+// words is a ref.Tile as the assembly sees it.
+type words = [25]int
+
+// The offsets that ../gen/matrix.go takes for granted: each line fails to compile if one is not so.
+var (
+	_ = [1]int{}[unsafe.Sizeof(ref.Tile{})-unsafe.Sizeof(words{})]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.K)-16]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Segs)-24]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.A)-32]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ARow)-56]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ACol)-64]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ASeg)-72]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.B)-80]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Init)-104]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Add)-128]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Dst)-152]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.InitStride)-176]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.AddStride)-184]
+	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.DstStride)-192]
+)
+
+// The micro-kernels by number of rows: along the rows of A, 32 and 16 columns wide, and down the columns of A ("t").
+var (
+	avx512x32 = [...]func(*words){
+		nil, matrix1x32AVX512, matrix2x32AVX512, matrix3x32AVX512, matrix4x32AVX512, matrix5x32AVX512, matrix6x32AVX512,
+		matrix7x32AVX512, matrix8x32AVX512, matrix9x32AVX512, matrix10x32AVX512, matrix11x32AVX512, matrix12x32AVX512,
+		matrix13x32AVX512, matrix14x32AVX512,
+	}
+	avx512x16 = [...]func(*words){
+		nil, matrix1x16AVX512, matrix2x16AVX512, matrix3x16AVX512, matrix4x16AVX512, matrix5x16AVX512, matrix6x16AVX512,
+		matrix7x16AVX512, matrix8x16AVX512, matrix9x16AVX512, matrix10x16AVX512, matrix11x16AVX512, matrix12x16AVX512,
+		matrix13x16AVX512, matrix14x16AVX512,
+	}
+	avx512t = [...]func(*words){
+		nil, matrix1x32tAVX512, matrix2x32tAVX512, matrix3x32tAVX512, matrix4x32tAVX512, matrix5x32tAVX512, matrix6x32tAVX512,
+		matrix7x32tAVX512, matrix8x32tAVX512, matrix9x32tAVX512, matrix10x32tAVX512, matrix11x32tAVX512, matrix12x32tAVX512,
+		matrix13x32tAVX512, matrix14x32tAVX512,
+	}
+	avx2x16 = [...]func(*words){
+		nil, matrix1x16AVX2, matrix2x16AVX2, matrix3x16AVX2, matrix4x16AVX2, matrix5x16AVX2, matrix6x16AVX2,
+	}
+	avx2t = [...]func(*words){
+		nil, matrix1x16tAVX2, matrix2x16tAVX2, matrix3x16tAVX2, matrix4x16tAVX2, matrix5x16tAVX2, matrix6x16tAVX2,
+	}
+)
+
+func matrixAVX512(t *ref.Tile) {
+	checkTile(t)
+	w := (*words)(unsafe.Pointer(t))
+	switch {
+	case t.ACol != 1:
+		avx512t[t.Rows](w)
+	case t.Cols == 32:
+		avx512x32[t.Rows](w)
+	default:
+		avx512x16[t.Rows](w)
+	}
+}
+
+func matrixAVX2(t *ref.Tile) {
+	checkTile(t)
+	kernel := avx2x16[t.Rows]
+	if t.ACol != 1 {
+		kernel = avx2t[t.Rows]
+	}
+	kernel((*words)(unsafe.Pointer(t)))
+	if t.Cols == 32 { // the right half
+		b, init, add, dst := t.B, t.Init, t.Add, t.Dst
+		t.B, t.Dst = b[16:], dst[16:]
+		if init != nil {
+			t.Init = init[16:]
+		}
+		if add != nil {
+			t.Add = add[16:]
+		}
+		kernel((*words)(unsafe.Pointer(t)))
+		t.B, t.Init, t.Add, t.Dst = b, init, add, dst
+	}
+}
+
+// checkTile panics if a slice is too short for the tile.
+func checkTile(t *ref.Tile) {
+	if n := t.Segs * t.K; n > 0 {
+		_ = t.A[(t.Rows-1)*t.ARow+(t.Segs-1)*t.ASeg+(t.K-1)*t.ACol]
+		_ = t.B[(n-1)*ref.Panel+t.Cols-1]
+	}
+	if t.ACol != 1 && (t.ARow != 1 || t.Segs != 1) || t.Cols != 16 && t.Cols != 32 {
+		panic("x86: no micro-kernel for this tile")
+	}
+	if t.Init != nil {
+		_ = t.Init[(t.Rows-1)*t.InitStride+t.Cols-1]
+	}
+	if t.Add != nil {
+		_ = t.Add[(t.Rows-1)*t.AddStride+t.Cols-1]
+	}
+	_ = t.Dst[(t.Rows-1)*t.DstStride+t.Cols-1]
+	if raceEnabled {
+		for i := range t.Rows {
+			for s := range t.Segs {
+				for p := range t.K {
+					read(t.A[i*t.ARow+s*t.ASeg+p*t.ACol:][:1])
+				}
+			}
+			if t.Init != nil {
+				read(t.Init[i*t.InitStride:][:t.Cols])
+			}
+			if t.Add != nil {
+				read(t.Add[i*t.AddStride:][:t.Cols])
+			}
+			write(t.Dst[i*t.DstStride:][:t.Cols])
+		}
+		for p := range t.Segs * t.K {
+			read(t.B[p*ref.Panel:][:t.Cols])
+		}
+	}
+}
+
+// transpose goes by blocks of 8×8; what is left over at the edges is plain Go.
+func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	rows8, cols8 := rows&^7, cols&^7
+	if rows8 == 0 || cols8 == 0 {
+		ref.Transpose(dst, ldd, src, lds, rows, cols)
+		return
+	}
+	for i := 0; i < rows8; i += 8 {
+		for j := 0; j < cols8; j += 8 {
+			s, d := src[i*lds+j:][:7*lds+8], dst[j*ldd+i:][:7*ldd+8]
+			for r := range 8 {
+				read(s[r*lds:][:8])
+				write(d[r*ldd:][:8])
+			}
+			transpose8(&d[0], ldd, &s[0], lds)
+		}
+	}
+	if cols8 < cols {
+		ref.Transpose(dst[cols8*ldd:], ldd, src[cols8:], lds, rows8, cols-cols8)
+	}
+	if rows8 < rows {
+		ref.Transpose(dst[rows8:], ldd, src[rows8*lds:], lds, rows-rows8, cols)
+	}
+}
+
+func unary(f func(dst, x *float32, n int)) func(dst, x []float32) {
+	return func(dst, x []float32) {
+		if n := len(dst); n > 0 {
+			read(x[:n])
+			write(dst)
+			f(&dst[0], &x[0], n)
+		}
+	}
+}
+
+func binary(f func(dst, a, b *float32, n int)) func(dst, a, b []float32) {
+	return func(dst, a, b []float32) {
+		if n := len(dst); n > 0 {
+			read(a[:n])
+			read(b[:n])
+			write(dst)
+			f(&dst[0], &a[0], &b[0], n)
+		}
+	}
+}
+
+func ternary(f func(dst, x, scale, shift *float32, n int)) func(dst, x, scale, shift []float32) {
+	return func(dst, x, scale, shift []float32) {
+		if n := len(dst); n > 0 {
+			read(x[:n])
+			read(scale[:n])
+			read(shift[:n])
+			write(dst)
+			f(&dst[0], &x[0], &scale[0], &shift[0], n)
+		}
+	}
+}
+
+func axpby(f func(dst, x, y *float32, n int, a, b float32)) func(dst []float32, a float32, x []float32, b float32, y []float32) {
+	return func(dst []float32, a float32, x []float32, b float32, y []float32) {
+		if n := len(dst); n > 0 {
+			read(x[:n])
+			read(y[:n])
+			write(dst)
+			f(&dst[0], &x[0], &y[0], n, a, b)
+		}
+	}
+}
+
+func normalize(f func(dst, x, gamma, beta *float32, n int, mean, rstd float32)) func(dst, x, gamma, beta []float32, mean, rstd float32) {
+	return func(dst, x, gamma, beta []float32, mean, rstd float32) {
+		if n := len(dst); n > 0 {
+			read(x[:n])
+			read(gamma[:n])
+			read(beta[:n])
+			write(dst)
+			f(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
+		}
+	}
+}
+
+func sum(f func(x *float32, n int) float32) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		read(x)
+		return f(unsafe.SliceData(x), len(x))
+	}
+}
+
+func sumSquares(f func(x *float32, n int, mean float32) float32) func(x []float32, mean float32) float32 {
+	return func(x []float32, mean float32) float32 {
+		read(x)
+		return f(unsafe.SliceData(x), len(x), mean)
+	}
+}
+
+func colSum(add func(dst, a, b *float32, n int)) func(sum, x []float32, ldx, rows int) {
+	return func(sum, x []float32, ldx, rows int) {
+		clear(sum)
+		for i := range rows {
+			if n := len(sum); n > 0 {
+				row := x[i*ldx:][:n]
+				read(row)
+				add(&sum[0], &sum[0], &row[0], n)
+			}
+		}
+	}
+}
+
+func colSumSquares(f func(dst, sum, x, mean *float32, n int)) func(sum, x, mean []float32, ldx, rows int) {
+	return func(sum, x, mean []float32, ldx, rows int) {
+		clear(sum)
+		for i := range rows {
+			if n := len(sum); n > 0 {
+				row := x[i*ldx:][:n]
+				read(row)
+				read(mean[:n])
+				f(&sum[0], &sum[0], &row[0], &mean[0], n)
+			}
+		}
+	}
+}
+
+func expSum(f func(dst, x *float32, n int, shift float32) float32) func(dst, x []float32, shift float32) float32 {
+	return func(dst, x []float32, shift float32) float32 {
+		n := len(dst)
+		if n == 0 {
+			return 0
+		}
+		read(x[:n])
+		write(dst)
+		return f(&dst[0], &x[0], n, shift)
+	}
+}
+
+func panelRange(f func(p *float32, rows int, hi, lo *float32)) func(s []float32, rows int, hi, lo *ref.Lanes) {
+	return func(s []float32, rows int, hi, lo *ref.Lanes) {
+		s = s[:rows*ref.Panel]
+		read(s)
+		f(unsafe.SliceData(s), rows, &hi[0], &lo[0])
+	}
+}
+
+func panelExp(f func(p *float32, rows int, mul float32, shift, sum *float32)) func(s []float32, rows int, mul float32, shift, sum *ref.Lanes) {
+	return func(s []float32, rows int, mul float32, shift, sum *ref.Lanes) {
+		s = s[:rows*ref.Panel]
+		write(s)
+		f(unsafe.SliceData(s), rows, mul, &shift[0], &sum[0])
+	}
+}
+
+func panelScale(f func(p *float32, rows int, factor *float32)) func(s []float32, rows int, factor *ref.Lanes) {
+	return func(s []float32, rows int, factor *ref.Lanes) {
+		s = s[:rows*ref.Panel]
+		write(s)
+		f(unsafe.SliceData(s), rows, &factor[0])
+	}
+}
+
+// widen does whole vectors and leaves the rest to plain Go, which gives the same bits.
+func widen(f func(dst *float32, src *uint16, n int), rest func(dst []float32, src []uint16)) func(dst []float32, src []uint16) {
+	return func(dst []float32, src []uint16) {
+		n := len(dst) &^ 15
+		src = src[:len(dst)]
+		write(dst[:n])
+		f(unsafe.SliceData(dst), unsafe.SliceData(src), n)
+		rest(dst[n:], src[n:])
+	}
+}
+
+func narrow(f func(dst *uint16, src *float32, n int), rest func(dst []uint16, src []float32)) func(dst []uint16, src []float32) {
+	return func(dst []uint16, src []float32) {
+		n := len(dst) &^ 15
+		src = src[:len(dst)]
+		read(src[:n])
+		f(unsafe.SliceData(dst), unsafe.SliceData(src), n)
+		rest(dst[n:], src[n:])
+	}
+}

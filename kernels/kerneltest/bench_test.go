@@ -1,0 +1,106 @@
+package kerneltest_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/sowgen/sowgen/kernels"
+)
+
+// Benchmarks run with as many threads as -cpu says, for example
+//
+//	go test -run - -bench Gemm -cpu 1 ./kernels/kerneltest
+func benchmark(b *testing.B, multiplications int, f func()) {
+	b.Helper()
+	kernels.SetThreads(0)
+	f()
+	b.ReportAllocs()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(2*float64(multiplications)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, s := range []struct{ m, k, n int }{
+		{4096, 320, 320}, {4096, 320, 1280}, {4096, 1280, 320}, {1024, 640, 640}, {256, 1280, 1280}, {64, 1280, 1280}, {77, 1024, 1024},
+		{1, 1280, 1280}, {256, 64, 64}, {64, 96, 384}, {16, 128, 128}, {256, 128, 512},
+	} {
+		b.Run(fmt.Sprintf("%dx%dx%d", s.m, s.k, s.n), func(b *testing.B) {
+			a, w, dst := random(s.m*s.k), kernels.Pack(random(s.k*s.n), s.k, s.n, s.n), make([]float32, s.m*s.n)
+			ep := kernels.Epilogue{Bias: random(s.n)}
+			benchmark(b, s.m*s.k*s.n, func() { kernels.Gemm(dst, s.n, a, s.k, s.m, w, ep) })
+		})
+	}
+}
+
+func BenchmarkConv2D(b *testing.B) {
+	for _, s := range []struct{ size, in, out int }{
+		{64, 320, 320}, {32, 640, 640}, {16, 1280, 1280}, {8, 1280, 1280}, {64, 320, 4}, {64, 4, 320}, {256, 128, 128},
+		{16, 64, 64}, {8, 96, 96}, {4, 128, 128}, {128, 16, 16}, {64, 32, 32},
+	} {
+		b.Run(fmt.Sprintf("%d/%dto%d", s.size, s.in, s.out), func(b *testing.B) {
+			c := kernels.ConvShape{N: 1, H: s.size, W: s.size, C: s.in, Out: s.out, KH: 3, KW: 3, Stride: 1,
+				PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
+			x, dst := random(s.size*s.size*s.in), make([]float32, s.size*s.size*s.out)
+			w := kernels.PackConv(random(9*s.in*s.out), s.out, s.in, 3, 3)
+			ep := kernels.Epilogue{Bias: random(s.out)}
+			benchmark(b, s.size*s.size*9*s.in*s.out, func() { kernels.Conv2D(dst, x, c, w, ep) })
+		})
+	}
+}
+
+func BenchmarkAttention(b *testing.B) {
+	regions := func(n int) *kernels.Regions {
+		l := make([]uint8, n)
+		for i := range l {
+			l[i] = uint8(min(2, 3*i/n))
+		}
+		return &kernels.Regions{Query: l, Key: l, Rules: [][]kernels.Rule{{{}, {}, {}}, {{Target: .3}, {}, {}}, {{}, {}, {Alpha: .5}}}}
+	}
+	for _, s := range []struct{ heads, d, queries, keys int }{
+		{5, 64, 4096, 4096}, {10, 64, 1024, 1024}, {5, 64, 4096, 77}, {8, 40, 4096, 4096}, {1, 512, 4096, 4096}, {2, 32, 256, 256}, {2, 32, 256, 77}, {3, 32, 64, 64}, {4, 32, 16, 16},
+	} {
+		for _, with := range []string{"plain", "regions"} {
+			if with == "regions" && s.queries != s.keys {
+				continue
+			}
+			b.Run(fmt.Sprintf("%dx%d/%dx%d/%s", s.heads, s.d, s.queries, s.keys, with), func(b *testing.B) {
+				shape := kernels.AttnShape{N: 1, Heads: s.heads, HeadDim: s.d, Queries: s.queries, Keys: s.keys, Scale: .125}
+				q, k, v := random(s.heads*s.d*s.queries), random(s.heads*s.d*s.keys), random(s.heads*s.d*s.keys)
+				dst := make([]float32, len(q))
+				var r *kernels.Regions
+				if with == "regions" {
+					r = regions(s.queries)
+				}
+				benchmark(b, 2*s.heads*s.d*s.queries*s.keys, func() { kernels.Attention(dst, q, k, v, shape, r, nil) })
+			})
+		}
+	}
+}
+
+func BenchmarkElementwise(b *testing.B) {
+	const rows, c = 4096, 320
+	x, y, dst, one := random(rows*c), random(rows*c), make([]float32, rows*c), random(c)
+	half := make([]uint16, rows*c)
+	kernels.F32ToF16(half, x)
+	for name, f := range map[string]func(){
+		"add":       func() { kernels.Add(dst, x, y) },
+		"silu":      func() { kernels.SiLU(dst, x) },
+		"gelu":      func() { kernels.GELU(dst, x) },
+		"exp":       func() { kernels.Exp(dst, x) },
+		"geglu":     func() { kernels.GEGLU(dst, x, rows/2, c) },
+		"groupnorm": func() { kernels.GroupNorm(dst, x, one, one, 1, rows, c, 32, 1e-5, true) },
+		"layernorm": func() { kernels.LayerNorm(dst, x, one, one, rows, c, 1e-5) },
+		"softmax":   func() { kernels.Softmax(dst, x, rows, c) },
+		"f16":       func() { kernels.F16ToF32(dst, half) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(4 * rows * c)
+			kernels.SetThreads(0)
+			for b.Loop() {
+				f()
+			}
+		})
+	}
+}

@@ -1,0 +1,42 @@
+package ref
+
+// Loops is one version of every inner loop. What an entry computes is the function of its name in this package.
+type Loops struct {
+	Rows   int // most rows that Matrix takes
+	Matrix func(t *Tile)
+
+	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+
+	Exp, SiLU, GELU, QuickGELU, Sqrt, Neg func(dst, x []float32)
+	Add, Sub, Mul, Div                    func(dst, a, b []float32)
+	GEGLU                                 func(dst, x, gate []float32)
+	Axpby                                 func(dst []float32, a float32, x []float32, b float32, y []float32)
+	Affine, AffineSiLU                    func(dst, x, scale, shift []float32)
+	Normalize                             func(dst, x, gamma, beta []float32, mean, rstd float32)
+
+	Sum           func(x []float32) float32
+	SumSquares    func(x []float32, mean float32) float32
+	ColSum        func(sum, x []float32, ldx, rows int)
+	ColSumSquares func(sum, x, mean []float32, ldx, rows int)
+	Max           func(x []float32) float32
+	ExpSum        func(dst, x []float32, shift float32) float32
+
+	PanelRange func(s []float32, rows int, hi, lo *Lanes)
+	PanelExp   func(s []float32, rows int, mul float32, shift, sum *Lanes)
+	PanelScale func(s []float32, rows int, factor *Lanes)
+
+	F16ToF32, BF16ToF32 func(dst []float32, src []uint16)
+	F32ToF16, F32ToBF16 func(dst []uint16, src []float32)
+}
+
+// Go is the loops of this package.
+var Go = Loops{
+	Rows: 14, Matrix: Matrix,
+	Transpose: Transpose,
+	Exp:       Exp, SiLU: SiLU, GELU: GELU, QuickGELU: QuickGELU, Sqrt: Sqrt, Neg: Neg,
+	Add: Add, Sub: Sub, Mul: Mul, Div: Div, GEGLU: GEGLU, Axpby: Axpby,
+	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
+	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
+	PanelRange: PanelRange, PanelExp: PanelExp, PanelScale: PanelScale,
+	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16,
+}
