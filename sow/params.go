@@ -52,8 +52,9 @@ type Params struct {
 	Suppress string `json:"suppress"` // what the cycles keep out of the new parts …
 	Diverse  string `json:"diverse"`  // … and what they wish for there
 
-	TargetMass float64       `json:"target_mass"` // SOW: the share of its attention that a related region gives the condition
-	Blend      picture.Blend `json:"blend"`       // how the condition's own pixels come back after decoding
+	TargetMass float64       `json:"target_mass"`     // SOW: the share of its attention that a related region gives the condition
+	Rules      []Rule        `json:"rules,omitempty"` // SOW: further rules between regions; a later rule for the same pair wins
+	Blend      picture.Blend `json:"blend"`           // how the condition's own pixels come back after decoding
 }
 
 // DefaultParams returns the reference's numbers (COW's published pipeline), with ours where it has none.
@@ -115,6 +116,11 @@ func (p *Params) Validate(factor int) error {
 	}
 	if _, err := picture.ParseBlend(string(p.Blend)); err != nil {
 		return badParam("blend", p.Blend, "want none, paste, feather or poisson")
+	}
+	for _, rule := range p.Rules {
+		if err := rule.validate(); err != nil {
+			return err
+		}
 	}
 	if r, b, l := p.nodes(); p.Method != Text && !(l < r && r < b) {
 		return badParam("late, replace, back", fmt.Sprintf("%g, %g, %g of %d steps", p.Late, p.Replace, p.Back, p.Steps),

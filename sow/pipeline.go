@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/sowgen/sowgen/clip"
@@ -258,7 +259,7 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 			return err
 		}
 		kept := keptCells(c, h, w, f)
-		if count(kept) == 0 {
+		if !slices.Contains(kept, true) {
 			return badParam("mask", "(keeps no latent cell)", fmt.Sprintf("it is finer than the VAE's %d pixels; want a larger box or mask", f))
 		}
 		for cell, keep := range kept {
@@ -285,7 +286,7 @@ func (r *run) modulation() *tensor.Regions {
 	for _, c := range r.conditions {
 		kept = append(kept, keptCells(c, h, w, f))
 	}
-	return modulation(&r.plan, kept, h, w, r.TargetMass, len(r.unet.Config.BlockOutChannels))
+	return modulation(&r.plan, kept, h, w, r.rules(), len(r.unet.Config.BlockOutChannels))
 }
 
 // encodePrompt returns the hidden states [1, tokens, hidden] of text, each text once per run.

@@ -1,87 +1,125 @@
 package sow
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/tensor"
 )
 
-// Dynamic attention modulation (docs/method.md §3; the form is ours). Each cell of the latent grid carries a label, in order of
-// precedence: 0 the background, then one per related region of the plan, then one per condition, then one per source part, which lies
-// within a condition and is what a related region takes after if the plan names it.
+// Dynamic attention modulation (docs/method.md §3; the form is ours): the plan's regions become labels on the latent grid, and rules
+// between kinds of regions become the [tensor.Regions] that every self-attention of the UNet obeys.
 
-// modulation returns the rules of a plan on a latent grid of h×w cells: the queries of each related region give its target mass times
-// its relation to the condition, or to its source part. It is nil if nothing is related to anything.
-func modulation(p *plan.Plan, kept [][]bool, h, w int, targetMass float64, levels int) *tensor.Regions {
+// Region is a kind of region of the canvas.
+type Region string
+
+// The kinds, in order of precedence: a later one takes the cells of an earlier one.
+const (
+	BackgroundRegion Region = "background" // everything else
+	RelatedRegion    Region = "related"    // what must grow out of the condition
+	ConditionRegion  Region = "condition"  // what is kept
+)
+
+// Rule says how the queries of one kind of region read the keys of another, in the cycles. See [tensor.Rule]. Where related regions
+// ask, strengths are multiplied by the plan's relation; where they ask for the condition and the plan names a source part, the part is
+// what they read.
+type Rule struct {
+	Query  Region  `json:"query"`
+	Key    Region  `json:"key"`
+	Alpha  float64 `json:"alpha,omitempty"`
+	Beta   float64 `json:"beta,omitempty"`
+	Target float64 `json:"target,omitempty"`
+	Block  bool    `json:"block,omitempty"`
+}
+
+func (r Rule) validate() error {
+	kinds := []Region{BackgroundRegion, RelatedRegion, ConditionRegion}
+	switch {
+	case !slices.Contains(kinds, r.Query) || !slices.Contains(kinds, r.Key):
+		return badParam("rule", fmt.Sprintf("%s reads %s", r.Query, r.Key), "want background, related or condition")
+	case !(r.Alpha >= -1 && r.Alpha <= 1):
+		return badParam("rule's alpha", r.Alpha, "want -1 … 1")
+	case !(r.Beta >= -1e4 && r.Beta <= 1e4):
+		return badParam("rule's beta", r.Beta, "want -10000 … 10000")
+	case !(r.Target >= 0 && r.Target <= 0.99):
+		return badParam("rule's target", r.Target, "want 0 … 0.99")
+	}
+	return nil
+}
+
+// scaled returns the rule of one pair of labels: strength is the relation, share the key label's part of its region.
+func (r Rule) scaled(strength, share float64) tensor.Rule {
+	return tensor.Rule{
+		Alpha: float32(r.Alpha * strength), Beta: float32(r.Beta * strength), Target: float32(r.Target * strength * share), Block: r.Block,
+	}
+}
+
+// rules returns the rules of a run: the target mass, then those that say otherwise.
+func (p *Params) rules() []Rule {
+	return append([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Target: p.TargetMass}}, p.Rules...)
+}
+
+// label is one region of the plan on the latent grid.
+type label struct {
+	kind   Region
+	cells  int
+	source int     // of a related region: the label of the part it takes after, or -1
+	relate float64 // of a related region: its relation
+}
+
+// modulation returns the rules between the regions of a plan on a latent grid of h×w cells, kept being the cells of each condition. Labels
+// are the background, the related regions, the conditions, the source parts: in order of precedence. It is nil if no rule says anything.
+func modulation(p *plan.Plan, kept [][]bool, h, w int, rules []Rule, levels int) *tensor.Regions {
 	r := &tensor.Regions{Labels: make([]uint8, h*w), Height: h, Width: w}
-	next := uint8(1)
-	paint := func(inside func(y, x int) bool) (label uint8) {
-		label, next = next, next+1
-		for y := range h {
-			for x := range w {
-				if inside(y, x) {
-					r.Labels[y*w+x] = label
-				}
+	labels := []label{{kind: BackgroundRegion, source: -1}}
+	paint := func(l label, inside func(cell int) bool) int {
+		for cell := range r.Labels {
+			if inside(cell) {
+				r.Labels[cell] = uint8(len(labels))
 			}
 		}
-		return label
+		labels = append(labels, l)
+		return len(labels) - 1
 	}
-	inBox := func(b plan.Box) func(y, x int) bool {
-		return func(y, x int) bool { // by the middle of the cell
-			cy, cx := (2*y+1)*500/h, (2*x+1)*500/w
-			return cy >= b[0] && cy < b[2] && cx >= b[1] && cx < b[3]
-		}
+	isKept := func(cell int) bool {
+		return slices.ContainsFunc(kept, func(k []bool) bool { return k[cell] })
 	}
-	anyKept := func(y, x int) bool {
-		for _, k := range kept {
-			if k[y*w+x] {
-				return true
-			}
-		}
-		return false
+	for _, rel := range p.Related {
+		paint(label{kind: RelatedRegion, source: -1, relate: rel.Relation}, func(cell int) bool { return inBox(rel.Box, cell, h, w) && !isKept(cell) })
 	}
-
-	related := make([]uint8, len(p.Related))
-	for i, rel := range p.Related {
-		box := inBox(rel.Box)
-		related[i] = paint(func(y, x int) bool { return box(y, x) && !anyKept(y, x) })
-	}
-	var all []uint8 // every label that is part of a condition
 	for _, k := range kept {
-		label := paint(func(y, x int) bool { return k[y*w+x] })
-		all = append(all, label)
+		paint(label{kind: ConditionRegion, source: -1}, func(cell int) bool { return k[cell] })
 	}
-	sources := make([][]uint8, len(p.Related))
 	for i, rel := range p.Related {
 		if rel.Source != nil {
-			box := inBox(*rel.Source)
-			label := paint(func(y, x int) bool { return box(y, x) && anyKept(y, x) })
-			sources[i], all = []uint8{label}, append(all, label)
+			labels[1+i].source = paint(label{kind: ConditionRegion, source: -1}, func(cell int) bool { return inBox(*rel.Source, cell, h, w) && isKept(cell) })
 		}
+	}
+	for _, l := range r.Labels {
+		labels[l].cells++
 	}
 
-	cells := make([]int, next)
-	for _, label := range r.Labels {
-		cells[label]++
-	}
-	r.Rules = make([][]tensor.Rule, next)
-	for i := range r.Rules {
-		r.Rules[i] = make([]tensor.Rule, next)
-	}
+	r.Rules = make([][]tensor.Rule, len(labels))
 	active := false
-	for i, rel := range p.Related {
-		reads := all
-		if len(sources[i]) > 0 && cells[sources[i][0]] > 0 {
-			reads = sources[i]
+	for q, query := range labels {
+		r.Rules[q] = make([]tensor.Rule, len(labels))
+		strength := 1.0
+		if query.kind == RelatedRegion {
+			strength = query.relate
 		}
-		total := 0
-		for _, label := range reads {
-			total += cells[label]
-		}
-		for _, label := range reads {
-			if mass := targetMass * rel.Relation; mass > 0 && cells[label] > 0 && cells[related[i]] > 0 {
-				// Parts of one condition share the mass by their size.
-				r.Rules[related[i]][label].Target = float32(mass * float64(cells[label]) / float64(total))
-				active = true
+		for _, rule := range rules {
+			if rule.Query != query.kind || query.cells == 0 {
+				continue
+			}
+			keys := keysOf(labels, query, rule.Key)
+			total := 0
+			for _, k := range keys {
+				total += labels[k].cells
+			}
+			for _, k := range keys {
+				r.Rules[q][k] = rule.scaled(strength, float64(labels[k].cells)/float64(total))
+				active = active || !r.Rules[q][k].Neutral()
 			}
 		}
 	}
@@ -93,6 +131,25 @@ func modulation(p *plan.Plan, kept [][]bool, h, w int, targetMass float64, level
 		r.Smallest = min(h, w)>>(levels-1) + 1
 	}
 	return r
+}
+
+// keysOf returns the labels of a kind that query reads, those that have cells.
+func keysOf(labels []label, query label, kind Region) (keys []int) {
+	if s := query.source; kind == ConditionRegion && s >= 0 && labels[s].cells > 0 {
+		return []int{s}
+	}
+	for i, l := range labels {
+		if l.kind == kind && l.cells > 0 {
+			keys = append(keys, i)
+		}
+	}
+	return keys
+}
+
+// inBox reports whether the middle of a cell of the h×w grid lies in a planned box.
+func inBox(b plan.Box, cell, h, w int) bool {
+	y, x := (2*(cell/w)+1)*500/h, (2*(cell%w)+1)*500/w
+	return y >= b[0] && y < b[2] && x >= b[1] && x < b[3]
 }
 
 // keptCells returns which cells of a latent grid lie in a condition's mask: the mask resized to the grid by nearest neighbour, as the
@@ -107,14 +164,4 @@ func keptCells(p *placed, h, w, factor int) []bool {
 		}
 	}
 	return kept
-}
-
-// count returns the number of kept cells.
-func count(kept []bool) (n int) {
-	for _, k := range kept {
-		if k {
-			n++
-		}
-	}
-	return n
 }
