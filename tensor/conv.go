@@ -14,32 +14,33 @@ type ConvGeometry struct {
 	Padding
 }
 
-// Conv2D returns the two-dimensional convolution (cross-correlation, as in PyTorch) of x [n, h, w, in] with w, packed from
-// [out, in, kh, kw], plus bias [out] or nil: [n, (h+padding-kh)/stride+1, (w+padding-kw)/stride+1, out].
+// Conv2D returns the two-dimensional convolution (cross-correlation, as in PyTorch) of x [n, h, w, in] with w, from [PackConv] of
+// [out, in, kh, kw], plus bias [out] or nil: [n, (h+top+bottom-kh)/stride+1, (w+left+right-kw)/stride+1, out].
 func Conv2D(x *Tensor, w *Weight, bias *Tensor, stride int, padding Padding) *Tensor {
+	e := w.check("Conv2D", true, x, bias)
 	wantDims("Conv2D", x, 4, "[n, h, w, c]")
 	s := x.Shape()
 	if s[3] != w.In {
 		fail("Conv2D", fmt.Sprintf("want %d channels", w.In), x)
 	}
-	wantShape("Conv2D", "bias", bias, w.Out)
 	h, wd := s[1]+padding.Top+padding.Bottom-w.KH, s[2]+padding.Left+padding.Right-w.KW
-	if stride < 1 || h < 0 || wd < 0 {
-		fail("Conv2D", fmt.Sprintf("a %d×%d kernel with stride %d and padding %v does not fit", w.KH, w.KW, stride, padding), x)
+	if stride < 1 || h < 0 || wd < 0 || min(padding.Top, padding.Left, padding.Bottom, padding.Right) < 0 {
+		fail("Conv2D", fmt.Sprintf("a %d×%d kernel with stride %d and padding %+v does not fit", w.KH, w.KW, stride, padding), x)
 	}
-	y := like(x, s[0], h/stride+1, wd/stride+1, w.Out)
-	w.engine.Conv2D(y, Contiguous(x), w, bias, ConvGeometry{stride, padding})
+	y := alloc("Conv2D", e, []int{s[0], h/stride + 1, wd/stride + 1, w.Out})
+	e.Conv2D(y, Contiguous(x), w, orNil(bias), ConvGeometry{stride, padding})
 	return y
 }
 
-// UpsampleNearest returns x [n, h, w, c] resized to [n, height, width, c] by repeating: output row i reads row ⌊i·h/height⌋, as
-// PyTorch's mode "nearest" does.
+// UpsampleNearest returns x [n, h, w, c] resized to [n, height, width, c] by repeating: output row i reads row ⌊i·(h/height)⌋, the
+// quotient rounded to float32, as PyTorch's mode "nearest" does. It shrinks too.
 func UpsampleNearest(x *Tensor, height, width int) *Tensor {
+	e := home("UpsampleNearest", x)
 	wantDims("UpsampleNearest", x, 4, "[n, h, w, c]")
 	if height < 1 || width < 1 {
 		fail("UpsampleNearest", fmt.Sprintf("no %d×%d picture", height, width), x)
 	}
-	y := like(x, x.Shape()[0], height, width, x.Shape()[3])
-	engineOf(x).UpsampleNearest(y, Contiguous(x))
+	y := alloc("UpsampleNearest", e, []int{x.Shape()[0], height, width, x.Shape()[3]})
+	e.UpsampleNearest(y, Contiguous(x))
 	return y
 }

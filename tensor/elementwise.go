@@ -1,7 +1,5 @@
 package tensor
 
-import "fmt"
-
 // BinaryOp is an elementwise operator of two tensors.
 type BinaryOp uint8
 
@@ -20,7 +18,7 @@ type UnaryOp uint8
 
 // The unary operators.
 const (
-	opCopy      UnaryOp = iota // x
+	OpCopy      UnaryOp = iota // x
 	OpAffine                   // a·x + b
 	OpSiLU                     // x·σ(x)
 	OpGELU                     // x·Φ(x), the exact form with erf
@@ -31,13 +29,6 @@ const (
 	OpAbs
 	OpClamp // min(max(x, a), b)
 )
-
-// Broadcast is how two shapes meet: the common shape and, per axis of it, the stride of each side (0 where that side repeats).
-type Broadcast struct {
-	Shape    []int
-	XStrides []int
-	YStrides []int
-}
 
 // Add returns x + y. As in NumPy, shapes are aligned at the last axis, and an axis of 1 (or one that is not there) repeats.
 func Add(x, y *Tensor) *Tensor { return binary("Add", OpAdd, x, y) }
@@ -57,8 +48,12 @@ func Max(x, y *Tensor) *Tensor { return binary("Max", OpMax, x, y) }
 // Min returns the smaller of x and y elementwise, broadcasting as [Add]. NaN wins.
 func Min(x, y *Tensor) *Tensor { return binary("Min", OpMin, x, y) }
 
-// AddPerChannel returns x [n, …, c] + b [n, c]: one number per picture and channel, as the timestep embedding enters a resnet block.
+// AddPerChannel returns x [n, …, c] + b [n, c] or [1, c]: one number per picture and channel, as the timestep embedding enters a resnet
+// block.
 func AddPerChannel(x, b *Tensor) *Tensor {
+	if x.Dims() < 2 {
+		fail("AddPerChannel", "want x [n, …, c] and b [n, c]", x, b)
+	}
 	n, c := x.Shape()[0], x.Shape()[x.Dims()-1]
 	if b.Dims() != 2 || b.Shape()[1] != c || (b.Shape()[0] != n && b.Shape()[0] != 1) {
 		fail("AddPerChannel", "want x [n, …, c] and b [n, c]", x, b)
@@ -72,90 +67,52 @@ func AddPerChannel(x, b *Tensor) *Tensor {
 }
 
 // Scale returns a·x.
-func Scale(x *Tensor, a float32) *Tensor { return unary(OpAffine, x, a, 0) }
+func Scale(x *Tensor, a float32) *Tensor { return unary("Scale", OpAffine, x, a, 0) }
 
 // Affine returns a·x + b.
-func Affine(x *Tensor, a, b float32) *Tensor { return unary(OpAffine, x, a, b) }
+func Affine(x *Tensor, a, b float32) *Tensor { return unary("Affine", OpAffine, x, a, b) }
 
 // Axpby returns a·x + b·y, broadcasting as [Add].
 func Axpby(a float32, x *Tensor, b float32, y *Tensor) *Tensor { return Add(Scale(x, a), Scale(y, b)) }
 
 // SiLU returns x·σ(x).
-func SiLU(x *Tensor) *Tensor { return unary(OpSiLU, x, 0, 0) }
+func SiLU(x *Tensor) *Tensor { return unary("SiLU", OpSiLU, x, 0, 0) }
 
 // GELU returns x·Φ(x), the exact form with erf that PyTorch's gelu is.
-func GELU(x *Tensor) *Tensor { return unary(OpGELU, x, 0, 0) }
+func GELU(x *Tensor) *Tensor { return unary("GELU", OpGELU, x, 0, 0) }
 
 // QuickGELU returns x·σ(1.702x), the approximation that OpenAI's CLIP was trained with.
-func QuickGELU(x *Tensor) *Tensor { return unary(OpQuickGELU, x, 0, 0) }
+func QuickGELU(x *Tensor) *Tensor { return unary("QuickGELU", OpQuickGELU, x, 0, 0) }
 
 // Exp returns eˣ.
-func Exp(x *Tensor) *Tensor { return unary(OpExp, x, 0, 0) }
+func Exp(x *Tensor) *Tensor { return unary("Exp", OpExp, x, 0, 0) }
 
 // Log returns the natural logarithm of x.
-func Log(x *Tensor) *Tensor { return unary(OpLog, x, 0, 0) }
+func Log(x *Tensor) *Tensor { return unary("Log", OpLog, x, 0, 0) }
 
 // Sqrt returns the square root of x.
-func Sqrt(x *Tensor) *Tensor { return unary(OpSqrt, x, 0, 0) }
+func Sqrt(x *Tensor) *Tensor { return unary("Sqrt", OpSqrt, x, 0, 0) }
 
 // Abs returns |x|.
-func Abs(x *Tensor) *Tensor { return unary(OpAbs, x, 0, 0) }
+func Abs(x *Tensor) *Tensor { return unary("Abs", OpAbs, x, 0, 0) }
 
 // Clamp returns min(max(x, lo), hi). NaN stays NaN.
-func Clamp(x *Tensor, lo, hi float32) *Tensor { return unary(OpClamp, x, lo, hi) }
+func Clamp(x *Tensor, lo, hi float32) *Tensor { return unary("Clamp", OpClamp, x, lo, hi) }
 
-func unary(op UnaryOp, x *Tensor, a, b float32) *Tensor {
-	y := like(x, x.Shape()...)
-	engineOf(x).Unary(op, y, Contiguous(x), a, b)
+func unary(name string, op UnaryOp, x *Tensor, a, b float32) *Tensor {
+	e := home(name, x)
+	y := alloc(name, e, x.Shape())
+	e.Unary(op, y, Contiguous(x), a, b)
 	return y
 }
 
 func binary(name string, op BinaryOp, x, y *Tensor) *Tensor {
+	e := home(name, x, y)
 	bc, ok := broadcast(x.Shape(), y.Shape())
 	if !ok {
 		fail(name, "shapes do not broadcast", x, y)
 	}
-	z := like(x, bc.Shape...)
-	engineOf(x).Binary(op, z, Contiguous(x), Contiguous(y), bc)
+	z := alloc(name, e, bc.Shape)
+	e.Binary(op, z, Contiguous(x), Contiguous(y), bc)
 	return z
-}
-
-// BroadcastTo returns x repeated to shape by the rules of [Add].
-func BroadcastTo(x *Tensor, shape ...int) *Tensor {
-	bc, ok := broadcast(x.Shape(), shape)
-	if !ok || !Shape(bc.Shape).Eq(Shape(shape)) {
-		fail("BroadcastTo", fmt.Sprintf("cannot be repeated to %v", shape), x)
-	}
-	y := like(x, shape...)
-	engineOf(x).Strided(y, Contiguous(x), shape, bc.XStrides, 0)
-	return y
-}
-
-// broadcast aligns x and y at their last axes.
-func broadcast(x, y []int) (bc Broadcast, ok bool) {
-	dims := max(len(x), len(y))
-	bc = Broadcast{make([]int, dims), make([]int, dims), make([]int, dims)}
-	xs, ys := 1, 1 // strides of the next axis inwards
-	for i := 1; i <= dims; i++ {
-		dx, dy := 1, 1
-		if i <= len(x) {
-			dx = x[len(x)-i]
-		}
-		if i <= len(y) {
-			dy = y[len(y)-i]
-		}
-		if dx != dy && dx != 1 && dy != 1 {
-			return bc, false
-		}
-		at := dims - i
-		bc.Shape[at] = max(dx, dy)
-		if dx > 1 {
-			bc.XStrides[at] = xs
-		}
-		if dy > 1 {
-			bc.YStrides[at] = ys
-		}
-		xs, ys = xs*dx, ys*dy
-	}
-	return bc, true
 }

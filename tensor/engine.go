@@ -2,44 +2,53 @@ package tensor
 
 import gt "gorgonia.org/tensor"
 
-// Engine is a device: gorgonia's memory management plus the operators of this package. Operators check shapes and allocate the result
-// on the engine of their first argument; an engine only computes. All tensors it is given are contiguous float32 on that engine.
-// [CPU] is one; package tensortest is the suite every engine must pass.
+// Engine is a device: gorgonia's memory management plus the operators of this package. Operators check shapes and engines and allocate
+// the result; an engine only computes. [CPU] is one; package tensortest is the suite every engine must pass.
+//
+// All tensors an engine is given are contiguous float32 of its own, except src of Strided; no two of them overlap, except where it says
+// so. Engines are compared with ==: two values that are equal are one device.
+//
+// An engine whose memory the host cannot read says so by AllocAccessible. Alloc then gives an address of the device (or an error),
+// Memclr clears, and Memcpy copies between host and device, telling them apart by the addresses.
 type Engine interface {
 	gt.Engine
 
 	// Unary computes dst = op(x; a, b) elementwise. dst may be x.
 	Unary(op UnaryOp, dst, x *Tensor, a, b float32)
-	// Binary computes dst = op(x, y) elementwise after broadcasting.
+	// Binary computes dst = op(x, y) elementwise after broadcasting. dst may be x or y if that one has the common shape.
 	Binary(op BinaryOp, dst, x, y *Tensor, bc Broadcast)
 	// Reduce folds the middle axis of x seen as [outer, n, inner]; dst is [outer, inner].
 	Reduce(op ReduceOp, dst, x *Tensor, outer, n, inner int)
-	// Strided copies element by element: dst walks its shape in order, src starts at offset and walks strides (0 repeats).
+	// Strided copies element by element: dst walks its shape in order, src starts at offset and walks strides (0 repeats). src may be a
+	// view: its memory counts, not its shape.
 	Strided(dst, src *Tensor, shape, strides []int, offset int)
 	// Place copies src, seen as [outer, inner], into dst, seen as [outer, pitch], at column offset.
 	Place(dst, src *Tensor, outer, inner, pitch, offset int)
-	// Gather copies rows of table [rows, c] picked by ids.
+	// Gather copies rows of table [rows, c] picked by ids, which are all rows of it, into dst [len(ids), c].
 	Gather(dst, table *Tensor, ids []int32)
 
+	// MatMul computes dst [batch, m, n] = a [batch, m, k] · b [batch, k, n], or b [batch, n, k] transposed.
 	MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool)
-	// PackLinear and PackConv lay out a parameter as the engine wants it; what they return comes back in Weight.Packed.
+	// PackLinear lays out a parameter [out, in] as the engine wants it; the result comes back in Weight.Packed.
 	PackLinear(w *Tensor) any
+	// PackConv lays out a parameter [out, in, kh, kw]. A 1×1 one may be used as a linear layer's.
 	PackConv(w *Tensor) any
+	// Linear computes dst [..., out] from x [..., in]; bias [out] may be nil.
 	Linear(dst, x *Tensor, w *Weight, bias *Tensor)
+	// Conv2D computes dst [n, h', w', out] from x [n, h, w, in]; bias [out] may be nil.
 	Conv2D(dst, x *Tensor, w *Weight, bias *Tensor, g ConvGeometry)
 
+	// GroupNorm works on x [n, ..., c], followed by SiLU if that is set; gamma and beta, [c], may be nil.
 	GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool)
+	// LayerNorm works on x [..., c]; gamma and beta, [c], may be nil.
 	LayerNorm(dst, x, gamma, beta *Tensor, eps float32)
+	// Softmax works on the last axis.
 	Softmax(dst, x *Tensor)
+	// GEGLU computes dst [..., c] from x [..., 2c].
 	GEGLU(dst, x *Tensor)
+	// Attention computes dst [n, queries, c] from q of that shape and k, v [n, keys, c]. p is checked, p.Scale is set and p.Mass, which
+	// lies in ordinary memory, is zeroed.
 	Attention(dst, q, k, v *Tensor, p AttnParams)
+	// UpsampleNearest resizes x [n, h, w, c] to dst [n, h', w', c].
 	UpsampleNearest(dst, x *Tensor)
-}
-
-// engineOf returns the engine t lives on. A tensor made with gorgonia's own engine is ordinary memory: the CPU takes it.
-func engineOf(t *Tensor) Engine {
-	if e, ok := t.Engine().(Engine); ok {
-		return e
-	}
-	return cpu
 }

@@ -2,13 +2,9 @@ package tensor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	gt "gorgonia.org/tensor"
 )
-
-// Shape is the extent of each axis, outermost first.
-type Shape = gt.Shape
 
 // Error is what an operator panics with when its arguments do not fit together: the operator, every shape it was given and what is
 // wrong with them. [Catch] turns it into an ordinary error.
@@ -63,9 +59,16 @@ func wantDims(op string, t *Tensor, dims int, layout string) {
 	}
 }
 
+// wantAxes fails unless t has at least the given number of axes.
+func wantAxes(op string, t *Tensor, least int, layout string) {
+	if t.Dims() < least {
+		fail(op, "want "+layout, t)
+	}
+}
+
 // wantShape fails unless t is nil or has exactly the given shape.
 func wantShape(op, what string, t *Tensor, shape ...int) {
-	if t != nil && !t.Shape().Eq(Shape(shape)) {
+	if t != nil && !slices.Equal(t.Shape(), Shape(shape)) {
 		fail(op, fmt.Sprintf("%s must be %v", what, shape), t)
 	}
 }

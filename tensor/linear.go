@@ -1,6 +1,9 @@
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Weight is a parameter of a linear layer or a convolution as its engine wants it: packed once, when the model is loaded.
 type Weight struct {
@@ -8,41 +11,57 @@ type Weight struct {
 	KH, KW  int // kernel extent; 1×1 for a linear layer
 	Packed  any // what the engine's PackLinear or PackConv made of it
 	engine  Engine
+	conv    bool
 }
 
-// PackLinear prepares the weight [out, in] of a linear layer. nil, a weight that could not be read, stays nil.
+// PackLinear prepares the weight [out, in] of a linear layer.
 func PackLinear(w *Tensor) *Weight {
-	if w == nil {
-		return nil
-	}
+	e := home("PackLinear", w)
 	wantDims("PackLinear", w, 2, "[out, in]")
-	e := engineOf(w)
 	return &Weight{Out: w.Shape()[0], In: w.Shape()[1], KH: 1, KW: 1, Packed: e.PackLinear(Contiguous(w)), engine: e}
 }
 
 // PackConv prepares the weight [out, in, kh, kw] of a convolution, the layout of PyTorch and of every checkpoint.
-// nil, a weight that could not be read, stays nil.
 func PackConv(w *Tensor) *Weight {
-	if w == nil {
-		return nil
-	}
+	e := home("PackConv", w)
 	wantDims("PackConv", w, 4, "[out, in, kh, kw]")
-	e, s := engineOf(w), w.Shape()
-	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: e}
+	s := w.Shape()
+	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: e, conv: true}
 }
 
-// Linear returns x·wᵀ + bias: [..., out] for x [..., in], w packed from [out, in], bias [out] or nil.
+// Linear returns x·wᵀ + bias: [..., out] for x [..., in], w from [PackLinear] of [out, in], bias [out] or nil.
 func Linear(x *Tensor, w *Weight, bias *Tensor) *Tensor {
+	e := w.check("Linear", false, x, bias)
 	last := x.Dims() - 1
-	if last < 0 || x.Shape()[last] != w.In || w.KH != 1 || w.KW != 1 {
+	if last < 0 || x.Shape()[last] != w.In {
 		fail("Linear", fmt.Sprintf("want [..., %d]", w.In), x)
 	}
-	wantShape("Linear", "bias", bias, w.Out)
 	shape := x.Shape().Clone()
 	shape[last] = w.Out
-	y := like(x, shape...)
-	w.engine.Linear(y, Contiguous(x), w, bias)
+	y := alloc("Linear", e, shape)
+	e.Linear(y, Contiguous(x), w, orNil(bias))
 	return y
+}
+
+// check returns the engine of x, bias and w, and fails unless w was packed there, for this kind of layer, and bias fits.
+func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
+	e := home(op, x, bias)
+	switch {
+	case w.engine == nil || w.conv != conv:
+		fail(op, "the weight was packed for something else: linear layers take PackLinear, convolutions PackConv", x)
+	case w.engine != e:
+		fail(op, fmt.Sprintf("the weight is packed for another engine, %T, than %T", w.engine, e), x)
+	}
+	wantShape(op, "bias", bias, w.Out)
+	return e
+}
+
+// orNil is Contiguous for a parameter that may be absent.
+func orNil(t *Tensor) *Tensor {
+	if t == nil {
+		return nil
+	}
+	return Contiguous(t)
 }
 
 // MatMul returns the product of the last two axes, batched over the ones before, which must agree (or be absent in b, which is
@@ -53,6 +72,7 @@ func MatMul(a, b *Tensor) *Tensor { return matMul("MatMul", a, b, false) }
 func MatMulT(a, b *Tensor) *Tensor { return matMul("MatMulT", a, b, true) }
 
 func matMul(op string, a, b *Tensor, transB bool) *Tensor {
+	e := home(op, a, b)
 	da, db := a.Dims(), b.Dims()
 	if da < 2 || db < 2 || (db != da && db != 2) {
 		fail(op, "want two matrices, or two equal stacks of matrices", a, b)
@@ -69,14 +89,14 @@ func matMul(op string, a, b *Tensor, transB bool) *Tensor {
 	if db == 2 { // the same b for all rows of all batches
 		m *= elements(a.Shape()[:da-2])
 	} else {
-		if !Shape(a.Shape()[:da-2]).Eq(Shape(b.Shape()[:db-2])) {
+		if !slices.Equal(a.Shape()[:da-2], b.Shape()[:db-2]) {
 			fail(op, "the batch axes differ", a, b)
 		}
 		batch = elements(a.Shape()[:da-2])
 	}
 	shape := a.Shape().Clone()
 	shape[da-1] = n
-	y := like(a, shape...)
-	engineOf(a).MatMul(y, Contiguous(a), Contiguous(b), batch, m, k, n, transB)
+	y := alloc(op, e, shape)
+	e.MatMul(y, Contiguous(a), Contiguous(b), batch, m, k, n, transB)
 	return y
 }

@@ -26,7 +26,7 @@ func ReduceMax(t *Tensor, axis int) *Tensor { return reduce("ReduceMax", OpReduc
 func ReduceMin(t *Tensor, axis int) *Tensor { return reduce("ReduceMin", OpReduceMin, t, axis) }
 
 func reduce(name string, op ReduceOp, t *Tensor, axis int) *Tensor {
-	t = Contiguous(t)
+	e := home(name, t)
 	shape := t.Shape()
 	outer, n, inner := 1, elements(shape), 1
 	var rest []int
@@ -40,7 +40,7 @@ func reduce(name string, op ReduceOp, t *Tensor, axis int) *Tensor {
 	if len(rest) == 0 {
 		rest = []int{1}
 	}
-	y := like(t, rest...)
-	engineOf(t).Reduce(op, y, t, outer, n, inner)
+	y := alloc(name, e, rest)
+	e.Reduce(op, y, Contiguous(t), outer, n, inner)
 	return y
 }

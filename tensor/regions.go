@@ -1,6 +1,9 @@
 package tensor
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Rule says how strongly the queries of one region read the keys of another. The zero value changes nothing.
 //
@@ -9,7 +12,9 @@ import "fmt"
 //	Alpha ≥ 0 (enhance):  L + Alpha·(mx-L)
 //	Alpha < 0 (suppress): L - |Alpha|·(L-mn)
 //
-// plus Beta; Block makes them -∞. Target τ in (0, 1) then shifts them so that the region receives exactly τ of the query's attention.
+// plus Beta; Block makes them -∞. Target τ in (0, 1) then shifts them so that the region receives exactly τ of the query's attention, and
+// the regions without a target share the rest as they did before. If a query's targets sum to 1 or more, or nothing is left to take the
+// rest, they are divided by their sum. The target of a blocked region is void. A query that may read nothing gives 0.
 type Rule struct {
 	Alpha  float32 // -1 … 1
 	Beta   float32
@@ -35,36 +40,45 @@ const MaxRegions = 16
 
 // Validate reports what is wrong with r: sizes that do not fit, labels without rules, numbers out of range.
 func (r *Regions) Validate() error {
-	if r.Height < 1 || r.Width < 1 || len(r.Labels) != r.Height*r.Width {
-		return fmt.Errorf("tensor: regions: %d labels on a grid of %d×%d", len(r.Labels), r.Height, r.Width)
-	}
-	if n := len(r.Rules); n < 1 || n > MaxRegions {
-		return fmt.Errorf("tensor: regions: rules for %d labels, want 1 … %d", n, MaxRegions)
-	}
-	for i, l := range r.Labels {
-		if int(l) >= len(r.Rules) {
-			return fmt.Errorf("tensor: regions: label %d at row %d, column %d has no rules", l, i/r.Width, i%r.Width)
-		}
-	}
-	for a, row := range r.Rules {
-		if len(row) != len(r.Rules) {
-			return fmt.Errorf("tensor: regions: label %d has rules for %d labels, want %d", a, len(row), len(r.Rules))
-		}
-		for c, rule := range row {
-			// Written so that NaN fails too.
-			if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) || !(rule.Beta-rule.Beta == 0) {
-				return fmt.Errorf("tensor: regions: rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta", a, c, rule)
-			}
-		}
+	if reason := r.invalid(); reason != "" {
+		return errors.New("tensor: " + reason)
 	}
 	return nil
 }
 
-// At returns the regions on a grid of h×w cells: each cell takes the largest label among the cells it covers, so that a region of
-// higher precedence never vanishes. It is nil, meaning plain attention, for a nil r, for grids below Smallest, and where no rule
-// between labels that are present says anything.
+// invalid is what is wrong with r, or "".
+func (r *Regions) invalid() string {
+	if r.Height < 1 || r.Width < 1 || len(r.Labels) != r.Height*r.Width {
+		return fmt.Sprintf("regions: %d labels on a grid of %d×%d", len(r.Labels), r.Height, r.Width)
+	}
+	if n := len(r.Rules); n < 1 || n > MaxRegions {
+		return fmt.Sprintf("regions: rules for %d labels, want 1 … %d", n, MaxRegions)
+	}
+	for i, l := range r.Labels {
+		if int(l) >= len(r.Rules) {
+			return fmt.Sprintf("regions: label %d at row %d, column %d has no rules", l, i/r.Width, i%r.Width)
+		}
+	}
+	for a, row := range r.Rules {
+		if len(row) != len(r.Rules) {
+			return fmt.Sprintf("regions: label %d has rules for %d labels, want %d", a, len(row), len(r.Rules))
+		}
+		for c, rule := range row {
+			// Written so that NaN fails too.
+			if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) || !(rule.Beta-rule.Beta == 0) {
+				return fmt.Sprintf("regions: rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta", a, c, rule)
+			}
+		}
+	}
+	return ""
+}
+
+// At returns valid regions on a grid of h×w cells: row i covers the rows ⌊i·Height/h⌋ … ⌊(i+1)·Height/h⌋-1, at least one, columns alike,
+// and each cell takes the largest label among those it covers. On a coarser grid every label thus has a say in one cell, and the largest
+// never vanishes. The result is nil, meaning plain attention, for a nil r, for grids below Smallest, and where no rule between labels
+// that are present says anything.
 func (r *Regions) At(h, w int) *Regions {
-	if r == nil || h < r.Smallest || w < r.Smallest {
+	if r == nil || min(h, w) < max(1, r.Smallest) {
 		return nil
 	}
 	out := &Regions{Labels: make([]uint8, h*w), Height: h, Width: w, Rules: r.Rules, Smallest: r.Smallest}

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"fmt"
+	"runtime"
 
 	gt "gorgonia.org/tensor"
 )
@@ -9,8 +10,8 @@ import (
 // Tensor is gorgonia's dense tensor. In this library it is float32, row-major and contiguous.
 type Tensor = gt.Dense
 
-// New returns a tensor of zeros of the given shape on the CPU.
-func New(shape ...int) *Tensor { return newOn(cpu, shape...) }
+// New returns a tensor of zeros of the given shape on the CPU; without a shape, a scalar.
+func New(shape ...int) *Tensor { return alloc("New", cpu, shape) }
 
 // FromSlice returns a CPU tensor of the given shape on data itself (no copy). It panics with an [*Error] unless len(data) is the
 // number of elements of the shape.
@@ -18,7 +19,7 @@ func FromSlice(data []float32, shape ...int) *Tensor {
 	if n := checkShape("FromSlice", shape); n != len(data) {
 		panic(&Error{Op: "FromSlice", Shapes: []Shape{shape}, Reason: fmt.Sprintf("want %d values, got %d", n, len(data))})
 	}
-	return gt.New(gt.WithShape(shape...), gt.WithBacking(data), gt.WithEngine(cpu))
+	return onHost(cpu, data, shape)
 }
 
 // Full returns a CPU tensor of the given shape with every element v.
@@ -31,59 +32,35 @@ func Full(v float32, shape ...int) *Tensor {
 	return t
 }
 
-// Floats returns the elements of t in row-major order: the memory of a contiguous CPU tensor itself, a copy of anything else.
+// Floats returns the elements of t in row-major order: the memory of a contiguous tensor of the CPU itself, so that writing to it
+// changes t; a copy of a view that is not contiguous and of what lies in a device's own memory.
 func Floats(t *Tensor) []float32 {
+	e := home("Floats", t)
 	t = Contiguous(t)
-	switch x := t.Data().(type) {
-	case []float32:
-		return x
-	case float32: // gorgonia returns scalars by value
-		return []float32{x}
-	default:
-		fail("Floats", fmt.Sprintf("want float32, got %v", t.Dtype()), t)
-		return nil
-	}
-}
-
-// Clone returns a copy of t that shares no memory with it.
-func Clone(t *Tensor) *Tensor {
-	y := like(t, t.Shape()...)
-	engineOf(t).Unary(opCopy, y, Contiguous(t), 0, 0)
-	return y
-}
-
-// newOn returns an uninitialised-or-zero tensor on engine e.
-func newOn(e Engine, shape ...int) *Tensor {
-	n := checkShape("New", shape)
 	if e.AllocAccessible() {
-		return gt.New(gt.WithShape(shape...), gt.WithBacking(make([]float32, n)), gt.WithEngine(e))
+		return memory(t)
 	}
-	return gt.New(gt.Of(gt.Float32), gt.WithShape(shape...), gt.WithEngine(e))
+	return memory(To(cpu, t))
 }
 
-// like returns a new tensor of the given shape on t's engine.
-func like(t *Tensor, shape ...int) *Tensor { return newOn(engineOf(t), shape...) }
+// Clone returns a copy of t, on the same engine, that shares no memory with it.
+func Clone(t *Tensor) *Tensor { return unary("Clone", OpCopy, t, 0, 0) }
 
-// maxElements bounds a tensor at 2^40 elements: far above any memory, far below an overflow of int.
-const maxElements = 1 << 40
-
-// checkShape returns the number of elements of shape, or panics if an axis is below 1 or the product is absurd.
-func checkShape(op string, shape []int) int {
-	n := 1
-	for _, d := range shape {
-		if d < 1 || n > maxElements/d {
-			panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("every axis must be ≥ 1 and the whole ≤ %d elements", maxElements)})
-		}
-		n *= d
-	}
-	return n
+// memory is the memory of a tensor that the host can read. Unlike gorgonia's Data it gives a scalar's place and not its value, and never
+// holds the address in a uintptr, where the garbage collector does not see it.
+func memory(t *Tensor) []float32 {
+	n := elements(t.Shape())
+	return t.Float32s()[:n:n]
 }
 
-// elements is the number of elements of a shape that is known to be good.
-func elements(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
-	return n
+// onHost returns a tensor on data itself.
+func onHost(e Engine, data []float32, shape []int) *Tensor {
+	t := gt.New(gt.WithShape(shape...), gt.WithBacking(data), gt.WithEngine(e))
+	runtime.KeepAlive(data) // gorgonia takes the address through a uintptr
+	return t
+}
+
+// onDevice returns a tensor on memory of engine e, which the host cannot read.
+func onDevice(e Engine, address uintptr, shape []int) *Tensor {
+	return gt.New(gt.Of(gt.Float32), gt.WithShape(shape...), gt.FromMemory(address, uintptr(elements(shape))*4), gt.WithEngine(e))
 }
