@@ -2,13 +2,13 @@ package weights
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/nlpodyssey/safetensors"
@@ -17,47 +17,78 @@ import (
 	"github.com/sowgen/sowgen/tensor"
 )
 
-// File is an open safetensors file.
+// File is an open safetensors file. Its methods may be called from several goroutines.
 type File struct {
-	name    string
-	entries map[string]entry
-	r       io.ReaderAt
-	close   func() error
+	name   string
+	size   int64
+	header *header
+	r      io.ReaderAt
+	close  func() error
 }
 
-// OpenFile opens a safetensors file and checks its header.
+// OpenFile opens a safetensors file and checks its header. The error is an [*Error].
 func OpenFile(path string) (*File, error) {
-	return open(os.DirFS(filepath.Dir(path)), filepath.Base(path), path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	return newFile(f, path)
 }
 
-// open opens name of fsys; shown is what errors call it.
-func open(fsys fs.FS, name, shown string) (*File, error) {
+// openFS opens name of fsys.
+func openFS(fsys fs.FS, name string) (*File, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", shown, reason(err))
+		return nil, openError(name, err)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("%s: %w", shown, reason(err))
-	}
-	r, ok := f.(io.ReaderAt)
-	if info.IsDir() || !ok {
-		f.Close()
-		return nil, &Error{File: shown, Reason: "want a safetensors file"}
-	}
-	entries, err := readHeader(shown, r, info.Size())
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return &File{name: shown, entries: entries, r: r, close: f.Close}, nil
+	return newFile(f, name)
 }
 
-// reason drops the path that fs errors repeat.
+// newFile takes f over; name is what errors call it.
+func newFile(f fs.File, name string) (_ *File, err error) {
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, openError(name, err)
+	}
+	if info.IsDir() {
+		return nil, &Error{File: name, Reason: "is a folder", Fix: "name a .safetensors file in it"}
+	}
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		return nil, &Error{File: name, Reason: "lies in a file system that cannot be read at an offset", Fix: "unpack it to the disk"}
+	}
+	h, err := readHeader(name, r, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	return &File{name: name, size: info.Size(), header: h, r: r, close: f.Close}, nil
+}
+
+func openError(name string, err error) error {
+	e := &Error{File: name, Reason: reason(err).Error(), Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Reason, e.Fix = "does not exist", "check the path"
+	case errors.Is(err, fs.ErrPermission):
+		e.Reason, e.Fix = "may not be read", "change its permissions"
+	}
+	return e
+}
+
+// reason drops the paths that the errors of package os repeat.
 func reason(err error) error {
-	if e, ok := err.(*fs.PathError); ok {
-		return e.Err
+	var p *fs.PathError
+	var l *os.LinkError
+	switch {
+	case errors.As(err, &p):
+		return p.Err
+	case errors.As(err, &l):
+		return l.Err
 	}
 	return err
 }
@@ -65,96 +96,114 @@ func reason(err error) error {
 // Close closes the file.
 func (f *File) Close() error { return f.close() }
 
-// Names implements [Source].
-func (f *File) Names() []string { return sortedKeys(f.entries) }
+// String returns the file's name.
+func (f *File) String() string { return f.name }
 
-// Shape returns the shape of a tensor and how it is stored ("F32"), or ok false if there is none.
+// Names implements [Source].
+func (f *File) Names() []string { return sortedKeys(f.header.entries) }
+
+// Metadata returns the texts that the file carries besides its tensors.
+func (f *File) Metadata() map[string]string { return maps.Clone(f.header.metadata) }
+
+// Shape implements [Shaper]. The shape of a scalar is empty.
 func (f *File) Shape(name string) (shape []int, dtype string, ok bool) {
-	e, ok := f.entries[name]
-	return slices.Clone(e.shape), e.dtype.String(), ok
+	e, ok := f.header.entries[name]
+	if !ok {
+		return nil, "", false
+	}
+	return slices.Clone(e.shape), e.dtype.String(), true
 }
 
-// Tensor implements [Source] for F64, F32, F16 and BF16.
+// Tensor implements [Source] for F64, F32, F16 and BF16. A scalar has the shape [1]; F64 is rounded.
 func (f *File) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
-	e, data, err := f.read(name)
-	if err != nil {
-		return nil, err
-	}
-	fault := func(format string, args ...any) error {
-		return &Error{File: f.name, Tensor: name, Reason: fmt.Sprintf(format, args...)}
+	e, ok := f.header.entries[name]
+	if !ok {
+		return nil, f.missing(name)
 	}
 	if len(shape) > 0 && !slices.Equal(shape, e.shape) {
-		return nil, fault("shape %v, want %v", e.shape, shape)
+		return nil, f.fault(name, notThisModel, "has the shape %s, want %v", shorten(fmt.Sprint(e.shape)), shape)
 	}
-	count := 1
-	for _, d := range e.shape {
-		if d == 0 {
-			return nil, fault("shape %v holds nothing", e.shape)
+	if e.count == 0 {
+		return nil, f.fault(name, notThisModel, "has the shape %s, which holds nothing", shorten(fmt.Sprint(e.shape)))
+	}
+	decode := decoders[e.dtype]
+	if decode == nil {
+		return nil, f.fault(name, "convert it", "is stored as %s, want F32, F16, BF16 or F64", e.dtype)
+	}
+	x := make([]float32, e.count)
+	err := f.pieces(name, e, func(first int, data []byte) error {
+		part := x[first : first+len(data)/int(e.dtype.Size())]
+		decode(part, data)
+		for i, v := range part {
+			if v-v != 0 {
+				return f.fault(name, downloadAgain+", or convert it anew if it overflowed then", "its element %d is %v", first+i, v)
+			}
 		}
-		count *= d
-	}
-	x := make([]float32, count)
-	switch e.dtype {
-	case safetensors.F32:
-		for i := range x {
-			x[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-		}
-	case safetensors.F64:
-		for i := range x {
-			x[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
-		}
-	case safetensors.F16:
-		kernels.F16ToF32(x, halves(data))
-	case safetensors.BF16:
-		kernels.BF16ToF32(x, halves(data))
-	default:
-		return nil, fault("stored as %s, want F32, F16 or BF16", e.dtype)
-	}
-	for i, v := range x {
-		if v-v != 0 {
-			return nil, fault("element %d is %v: the file is damaged, or overflowed when it was converted", i, v)
-		}
-	}
-	dims := e.shape
-	if len(dims) == 0 {
-		dims = []int{1} // a scalar
-	}
-	return tensor.FromSlice(x, dims...), nil
-}
-
-// Ints reads a tensor of whole numbers: I64, I32, or anything else whose elements are whole.
-func (f *File) Ints(name string) ([]int64, error) {
-	e, data, err := f.read(name)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	switch e.dtype {
-	case safetensors.I64:
-		x := make([]int64, len(data)/8)
-		for i := range x {
-			x[i] = int64(binary.LittleEndian.Uint64(data[8*i:]))
-		}
-		return x, nil
-	case safetensors.I32:
-		x := make([]int64, len(data)/4)
-		for i := range x {
-			x[i] = int64(int32(binary.LittleEndian.Uint32(data[4*i:])))
-		}
-		return x, nil
+	if len(e.shape) == 0 {
+		return tensor.FromSlice(x, 1), nil
 	}
-	return nil, &Error{File: f.name, Tensor: name, Reason: fmt.Sprintf("stored as %s, want I64 or I32", e.dtype)}
+	return tensor.FromSlice(x, e.shape...), nil
 }
 
-func (f *File) read(name string) (entry, []byte, error) {
-	e, ok := f.entries[name]
+// Ints reads a tensor of whole numbers, stored as I64 or I32.
+func (f *File) Ints(name string) ([]int64, error) {
+	e, ok := f.header.entries[name]
 	if !ok {
-		return e, nil, &Error{File: f.name, Tensor: name, Reason: "there is none of that name"}
+		return nil, f.missing(name)
 	}
-	data := make([]byte, e.bytes)
-	if _, err := f.r.ReadAt(data, e.at); err != nil && !(err == io.EOF && e.bytes == 0) {
-		return e, nil, &Error{File: f.name, Tensor: name, Reason: reason(err).Error()}
+	if e.dtype != safetensors.I64 && e.dtype != safetensors.I32 {
+		return nil, f.fault(name, "convert it", "is stored as %s, want I64 or I32", e.dtype)
 	}
-	return e, data, nil
+	x := make([]int64, e.count)
+	err := f.pieces(name, e, func(first int, data []byte) error {
+		for i := range len(data) / int(e.dtype.Size()) {
+			if e.dtype == safetensors.I64 {
+				x[first+i] = int64(binary.LittleEndian.Uint64(data[8*i:]))
+			} else {
+				x[first+i] = int64(int32(binary.LittleEndian.Uint32(data[4*i:])))
+			}
+		}
+		return nil
+	})
+	return x, err
+}
+
+// pieces reads the data of a tensor in turn, so that next to the result only a piece of it is in memory; use gets the index of the first
+// element of each piece.
+func (f *File) pieces(name string, e entry, use func(first int, data []byte) error) error {
+	const piece = 1 << 18
+	buffer := make([]byte, min(e.bytes, piece))
+	for done := int64(0); done < e.bytes; done += int64(len(buffer)) {
+		buffer = buffer[:min(int64(len(buffer)), e.bytes-done)]
+		if n, err := f.r.ReadAt(buffer, e.at+done); n < len(buffer) {
+			return f.fault(name, downloadAgain, "cannot be read at byte %d (%v)", e.at+done, reason(err))
+		}
+		if err := use(int(done)/int(e.dtype.Size()), buffer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decoders turn little-endian numbers into float32.
+var decoders = map[safetensors.DType]func(dst []float32, src []byte){
+	safetensors.F32: func(dst []float32, src []byte) {
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+		}
+	},
+	safetensors.F64: func(dst []float32, src []byte) {
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
+		}
+	},
+	safetensors.F16:  func(dst []float32, src []byte) { kernels.F16ToF32(dst, halves(src)) },
+	safetensors.BF16: func(dst []float32, src []byte) { kernels.BF16ToF32(dst, halves(src)) },
 }
 
 func halves(data []byte) []uint16 {
@@ -163,6 +212,14 @@ func halves(data []byte) []uint16 {
 		h[i] = binary.LittleEndian.Uint16(data[2*i:])
 	}
 	return h
+}
+
+func (f *File) missing(name string) error {
+	return f.fault(name, "sowgen inspect lists the tensors that are there", "is not in the file")
+}
+
+func (f *File) fault(name, fix, format string, args ...any) error {
+	return &Error{File: f.name, Tensor: name, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,8 +2,10 @@ package weights
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -13,152 +15,178 @@ import (
 	"github.com/nlpodyssey/safetensors"
 )
 
-// Error is a fault in a weights file.
-type Error struct {
-	File   string
-	Tensor string // "" for the file as a whole
-	Reason string
+// A header is what stands at the beginning of a safetensors file: eight bytes that give its length, then JSON.
+type header struct {
+	entries  map[string]entry
+	metadata map[string]string
 }
-
-func (e *Error) Error() string {
-	if e.Tensor == "" {
-		return fmt.Sprintf("%s: %s", e.File, e.Reason)
-	}
-	return fmt.Sprintf("%s: tensor %s: %s", e.File, quoteLong(e.Tensor), e.Reason)
-}
-
-// quoteLong keeps a hostile name from filling the screen.
-func quoteLong(name string) string {
-	if len(name) > 120 {
-		name = name[:120] + "…"
-	}
-	if !utf8.ValidString(name) || bytes.ContainsFunc([]byte(name), func(r rune) bool { return r < ' ' }) {
-		return fmt.Sprintf("%q", name)
-	}
-	return name
-}
-
-// maxHeader bounds the header: Stable Diffusion's have 100 KB.
-const maxHeader = 16 << 20
 
 // entry is where a tensor lies in its file.
 type entry struct {
 	dtype safetensors.DType
 	shape []int
+	count int   // elements
 	at    int64 // of its first byte, from the beginning of the file
 	bytes int64
 }
 
-// readHeader parses and checks the header of a safetensors file of the given size. The library parses it; what it lets pass and we do not
-// (text that is not UTF-8, duplicate names, null) and everything that concerns the file's size is checked here.
-func readHeader(file string, r io.ReaderAt, size int64) (map[string]entry, error) {
+const (
+	maxHeader   = 16 << 20 // bytes; Stable Diffusion's have 100 KB
+	maxElements = 1 << 40  // of one tensor, and on one axis: far below an overflow
+)
+
+// readHeader parses and checks the header of a safetensors file of the given size. The library parses it; what it lets pass and the
+// format does not (text that is not UTF-8, names that stand there twice, null), and everything that concerns the file's size, is checked
+// here, on the header alone.
+func readHeader(file string, r io.ReaderAt, size int64) (*header, error) {
 	bad := func(format string, args ...any) error {
-		return &Error{File: file, Reason: fmt.Sprintf(format, args...)}
+		return &Error{File: file, Reason: fmt.Sprintf(format, args...), Fix: downloadAgain}
 	}
-	var prefix [8]byte
 	if size < 8 {
-		return nil, bad("%d bytes: too short for a safetensors file; is it cut off?", size)
+		return nil, bad("has %d bytes, too few for a safetensors file", size)
 	}
-	if _, err := r.ReadAt(prefix[:], 0); err != nil {
-		return nil, bad("%v", err)
+	start := make([]byte, min(size, 40))
+	if _, err := r.ReadAt(start, 0); err != nil && err != io.EOF {
+		return nil, bad("cannot be read (%v)", reason(err))
 	}
-	n := binary.LittleEndian.Uint64(prefix[:])
+	if bytes.HasPrefix(start, []byte("version https://git-lfs")) {
+		return nil, &Error{File: file, Reason: "is a Git LFS pointer, not the weights themselves", Fix: "run git lfs pull in its folder"}
+	}
+	n := binary.LittleEndian.Uint64(start)
 	if n < 2 || n > maxHeader || int64(n) > size-8 {
-		return nil, bad("its first eight bytes announce a header of %d bytes in a file of %d: not a safetensors file, or cut off", n, size)
+		return nil, bad("its first eight bytes announce a header of %d bytes, in a file of %d (and at most %d are read): if it ever was a safetensors file",
+			n, size, maxHeader)
 	}
-	header := make([]byte, n)
-	if _, err := r.ReadAt(header, 8); err != nil && err != io.EOF {
-		return nil, bad("%v", err)
+	text := make([]byte, n)
+	if _, err := r.ReadAt(text, 8); err != nil && err != io.EOF {
+		return nil, bad("cannot be read (%v)", reason(err))
 	}
-	if header[0] != '{' {
-		return nil, bad("the header begins with %q, want {: not a safetensors file", header[0])
+	if text[0] != '{' {
+		return nil, bad("its header begins with %q, want {: if it ever was a safetensors file", text[0])
 	}
-	if !utf8.Valid(header) {
-		return nil, bad("the header is not UTF-8")
+	if err := checkJSON(text, false); err != nil {
+		return nil, bad("its header: %v", err)
 	}
-	if err := uniqueKeys(header); err != nil {
-		return nil, bad("header: %v", err)
+	var parsed safetensors.Metadata
+	if err := json.Unmarshal(text, &parsed); err != nil {
+		return nil, &Error{File: file, Reason: "its header: " + shorten(err.Error()),
+			Fix: "if the file is whole, convert its tensors to F16 or F32", Err: err}
 	}
-	var metadata safetensors.Metadata
-	if err := json.Unmarshal(header, &metadata); err != nil {
-		return nil, bad("header: %s", quoteLong(err.Error()))
-	}
-	infos := metadata.Tensors()
-	entries := make(map[string]entry, len(infos))
-	for name, info := range infos {
-		fault := func(format string, args ...any) error {
-			return &Error{File: file, Tensor: name, Reason: fmt.Sprintf(format, args...)}
+	h := &header{entries: make(map[string]entry, len(parsed.Tensors())), metadata: parsed.Metadata()}
+	for name, info := range parsed.Tensors() {
+		e, err := newEntry(info, int64(8+n), size)
+		if err != nil {
+			return nil, &Error{File: file, Tensor: name, Reason: err.Error(), Fix: downloadAgain}
 		}
-		count := uint64(1)
-		e := entry{dtype: info.DType}
-		for _, d := range info.Shape {
-			hi, lo := bits.Mul64(count, d)
-			if hi != 0 || lo > 1<<40 {
-				return nil, fault("shape %v is absurdly large", info.Shape)
-			}
-			count, e.shape = lo, append(e.shape, int(d))
-		}
-		from, to := info.DataOffsets[0], info.DataOffsets[1]
-		if want := count * info.DType.Size(); to < from || to-from != want {
-			return nil, fault("data_offsets [%d, %d] do not hold %v of %s (%d bytes)", from, to, info.Shape, info.DType, want)
-		}
-		if to > uint64(size)-8-n {
-			return nil, fault("its data ends at byte %d, the file at %d: is it cut off?", 8+n+to, size)
-		}
-		e.at, e.bytes = int64(8+n+from), int64(to-from)
-		entries[name] = e
+		h.entries[name] = e
 	}
-	return entries, noOverlap(file, entries, size)
+	return h, h.covers(file, int64(8+n), size)
 }
 
-// noOverlap reports tensors that share bytes, and bytes of no tensor: the format has neither.
-func noOverlap(file string, entries map[string]entry, size int64) error {
-	names := sortedKeys(entries)
-	slices.SortStableFunc(names, func(a, b string) int {
-		x, y := entries[a], entries[b]
-		if x.at != y.at {
-			return int(min(max(x.at-y.at, -1), 1))
+// newEntry checks what a header says of one tensor, in a file of the given size whose data begins at begin.
+func newEntry(info *safetensors.TensorInfo, begin, size int64) (e entry, err error) {
+	count := uint64(1)
+	for _, d := range info.Shape {
+		hi, product := bits.Mul64(count, d)
+		if hi != 0 || d > maxElements || product > maxElements {
+			return e, fmt.Errorf("its shape %s is absurdly large", shorten(fmt.Sprint(info.Shape)))
 		}
-		return int(min(max(x.bytes-y.bytes, -1), 1))
-	})
-	at := int64(-1)
-	for _, name := range names {
-		e := entries[name]
-		if at >= 0 && e.at != at {
-			return &Error{File: file, Tensor: name, Reason: fmt.Sprintf("its data begins at byte %d, the tensor before it ends at %d", e.at, at)}
-		}
-		at = e.at + e.bytes
+		count, e.shape = product, append(e.shape, int(d))
 	}
-	if at >= 0 && at != size {
-		return &Error{File: file, Reason: fmt.Sprintf("%d bytes behind the last tensor", size-at)}
+	from, to := info.DataOffsets[0], info.DataOffsets[1]
+	if want := count * info.DType.Size(); to < from || to-from != want {
+		return e, fmt.Errorf("its data_offsets [%d, %d] do not hold the %d bytes of %s %s", from, to, want, info.DType, shorten(fmt.Sprint(info.Shape)))
+	}
+	if to > uint64(size-begin) {
+		return e, fmt.Errorf("its data_offsets [%d, %d] reach beyond the %d bytes of data in the file", from, to, size-begin)
+	}
+	e.dtype, e.count, e.at, e.bytes = info.DType, int(count), begin+int64(from), int64(to-from)
+	return e, nil
+}
+
+// covers checks that the tensors follow one another from begin to the end of the file: the format has no gaps, and tensors share no bytes.
+func (h *header) covers(file string, begin, size int64) error {
+	names := sortedKeys(h.entries)
+	slices.SortStableFunc(names, func(a, b string) int {
+		x, y := h.entries[a], h.entries[b]
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.bytes, y.bytes))
+	})
+	end, before := begin, "the header"
+	for _, name := range names {
+		e := h.entries[name]
+		if e.at != end {
+			what := "leaves a gap behind"
+			if e.at < end {
+				what = "overlaps"
+			}
+			return &Error{File: file, Tensor: name, Fix: downloadAgain,
+				Reason: fmt.Sprintf("its data begins at byte %d and %s %s, which ends at byte %d", e.at, what, shorten(before), end)}
+		}
+		end, before = e.at+e.bytes, "tensor "+name
+	}
+	if end != size {
+		return &Error{File: file, Reason: fmt.Sprintf("%d bytes follow the last tensor", size-end), Fix: downloadAgain}
 	}
 	return nil
 }
 
-// uniqueKeys reports a name that stands twice in a JSON object, or something that is not one.
-func uniqueKeys(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return fmt.Errorf("want a JSON object")
+// checkJSON checks what encoding/json is silent about: that data is UTF-8, that no object has the same key twice, that nothing is nested
+// absurdly deep, that nothing follows; and, unless nulls are allowed, that nothing is null.
+func checkJSON(data []byte, nulls bool) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not UTF-8")
 	}
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := checkValue(d, nulls, 0); err == io.EOF {
+		return io.ErrUnexpectedEOF
+	} else if err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the JSON")
+	}
+	return nil
+}
+
+// checkValue is checkJSON on the next value of d, inside so many others.
+func checkValue(d *json.Decoder, nulls bool, depth int) error {
+	const deepest = 8
+	if depth > deepest {
+		return fmt.Errorf("it is nested deeper than %d", deepest)
+	}
+	token, err := d.Token()
+	switch {
+	case err != nil:
+		return err
+	case token == nil && !nulls:
+		return errors.New("there is a null in it")
+	case token == json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return err
+			}
+			name, _ := key.(string) // the decoder lets nothing else pass
+			if seen[name] {
+				return fmt.Errorf("%s stands there twice", shorten(name))
+			}
+			seen[name] = true
+			if err := checkValue(d, nulls, depth+1); err != nil {
+				return err
+			}
 		}
-		name, _ := t.(string)
-		if seen[name] {
-			return fmt.Errorf("%s stands there twice", quoteLong(name))
+		_, err = d.Token()
+		return err
+	case token == json.Delim('['):
+		for d.More() {
+			if err := checkValue(d, nulls, depth+1); err != nil {
+				return err
+			}
 		}
-		seen[name] = true
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return err
-		}
-		if len(value) == 0 || value[0] != '{' {
-			return fmt.Errorf("%s: want an object, got %s", quoteLong(name), quoteLong(string(value)))
-		}
+		_, err = d.Token()
+		return err
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -12,18 +11,18 @@ import (
 )
 
 // Scope is a place in a checkpoint, as "down_blocks.0.resnets.1", from which a layer reads its tensors. All scopes of a source share a
-// record of what was read and what went wrong: after the first error tensors come back nil, which [tensor.PackLinear] and
-// [tensor.PackConv] pass on, and [Scope.Err] at the end tells everything at once.
+// record of what was read and what went wrong: a layer need not look, [Scope.Err] at the end tells everything at once.
 type Scope struct {
 	name string
 	*record
 }
 
 type record struct {
-	src     Source
-	names   map[string]bool // every name in the source; true once it was read
-	ignored []string
-	errs    []error
+	src                Source
+	names              map[string]bool // every name in the source; true once it was asked for
+	ignored            []string
+	missing, misshapen []string
+	err                error // of the one tensor that could not be read
 }
 
 // NewScope returns the root of src.
@@ -51,31 +50,48 @@ func (s *Scope) join(name string) string {
 	return s.name + "." + name
 }
 
-// Has reports whether there is a tensor name at s.
+// Has reports whether there is a tensor name at s: how a model learns of an optional part.
 func (s *Scope) Has(name string) bool {
 	_, ok := s.names[s.join(name)]
 	return ok
 }
 
-// Tensor reads the tensor name at s, which must have the given shape. It returns nil if that fails or anything failed before, so that a
-// hostile config cannot make a model of nothing fill the memory.
+// Tensor reads the tensor name at s, which must have the given shape. If that fails or anything failed before, the model is not to be, and
+// a stand-in comes back: a zero with as many axes, all of them 1. What is still asked for is then only looked up. So neither a config
+// without weights nor a broken file makes a model of nothing fill the memory.
 func (s *Scope) Tensor(name string, shape ...int) *tensor.Tensor {
 	full := s.join(name)
 	if _, ok := s.names[full]; !ok {
-		s.errs = append(s.errs, fmt.Errorf("%s: missing, want %v", full, shape))
-		return nil
+		s.missing = append(s.missing, fmt.Sprintf("%s %v", shorten(full), shape))
+		return standIn(shape)
 	}
 	s.names[full] = true
+	if src, ok := s.src.(Shaper); ok {
+		if got, _, ok := src.Shape(full); ok && !slices.Equal(got, shape) {
+			s.misshapen = append(s.misshapen, fmt.Sprintf("%s is %v, want %v", shorten(full), got, shape))
+			return standIn(shape)
+		}
+	}
+	if s.failed() {
+		return standIn(shape)
+	}
 	t, err := s.src.Tensor(full, shape...)
 	if err != nil {
-		s.errs = append(s.errs, err)
-		return nil
-	}
-	if len(s.errs) > 0 {
-		return nil
+		s.err = err
+		return standIn(shape)
 	}
 	return t
 }
+
+func standIn(shape []int) *tensor.Tensor {
+	ones := make([]int, max(len(shape), 1))
+	for i := range ones {
+		ones[i] = 1
+	}
+	return tensor.New(ones...)
+}
+
+func (r *record) failed() bool { return len(r.missing) > 0 || len(r.misshapen) > 0 || r.err != nil }
 
 // Ignore declares tensors that a file may hold and nobody reads: patterns as of path.Match, where * does not span dots.
 func (s *Scope) Ignore(patterns ...string) {
@@ -84,27 +100,19 @@ func (s *Scope) Ignore(patterns ...string) {
 	}
 }
 
-// maxNamed is how many faults an error spells out.
-const maxNamed = 8
-
-// Err returns everything that went wrong in reading the source through any scope, including tensors that nobody read, or nil.
+// Err returns everything that went wrong in reading the source through any scope, including tensors that nobody asked for, or nil: a
+// [*FitError], or the error of the source if all that failed was reading one tensor.
 func (s *Scope) Err() error {
-	errs := slices.Clone(s.errs)
+	e := &FitError{Source: nameOf(s.src), Missing: s.missing, Misshapen: s.misshapen, Err: s.err}
 	for _, name := range sortedKeys(s.names) {
 		if !s.names[name] && !s.isIgnored(name) {
-			errs = append(errs, fmt.Errorf("%s: unused: the config describes a network without it", name))
+			e.Unused = append(e.Unused, shorten(name))
 		}
 	}
-	if more := len(errs) - maxNamed; more > 0 {
-		errs = append(errs[:maxNamed], fmt.Errorf("and %d more", more))
+	if len(e.Missing)+len(e.Misshapen)+len(e.Unused) > 0 {
+		return e
 	}
-	switch len(errs) {
-	case 0:
-		return nil
-	case 1:
-		return errs[0]
-	}
-	return &loadError{errs}
+	return s.err
 }
 
 func (s *Scope) isIgnored(name string) bool {
@@ -117,9 +125,35 @@ func (s *Scope) isIgnored(name string) bool {
 // dots makes a tensor's name a path, in whose parts * matches.
 var dots = strings.NewReplacer(".", "/")
 
-// loadError is several faults in one line.
-type loadError struct{ errs []error }
+// FitError says how a checkpoint and the model that was to be built from it differ, in one line.
+type FitError struct {
+	Source    string
+	Missing   []string // "name [shape]": asked for, not there
+	Misshapen []string // "name is [shape], want [shape]"
+	Unused    []string // there, not asked for
+	Err       error    // what else went wrong, or nil
+}
 
-func (e *loadError) Error() string { return strings.ReplaceAll(errors.Join(e.errs...).Error(), "\n", "; ") }
+func (e *FitError) Error() string {
+	var parts []string
+	for _, p := range []struct {
+		what  string
+		names []string
+	}{{"missing", e.Missing}, {"of another shape", e.Misshapen}, {"unused", e.Unused}} {
+		const most = 4
+		names, more := p.names, ""
+		if len(names) > most {
+			names, more = names[:most], fmt.Sprintf(", and %d more", len(names)-most)
+		}
+		if len(names) > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s (%s%s)", len(p.names), p.what, strings.Join(names, ", "), more))
+		}
+	}
+	s := fmt.Sprintf("weights: %s: tensors: %s: %s", e.Source, strings.Join(parts, "; "), notThisModel)
+	if e.Err != nil {
+		s += "; besides: " + e.Err.Error()
+	}
+	return s
+}
 
-func (e *loadError) Unwrap() []error { return e.errs }
+func (e *FitError) Unwrap() error { return e.Err }

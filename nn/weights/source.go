@@ -1,6 +1,8 @@
 package weights
 
 import (
+	"fmt"
+
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -13,26 +15,56 @@ type Source interface {
 	Names() []string
 }
 
+// Shaper is a [Source] that knows the shape of a tensor, and what it is stored as ("F16"), without reading it; ok is false if it does
+// not. With one, a [Scope] tells that a checkpoint does not fit before it reads gigabytes.
+type Shaper interface {
+	Shape(name string) (shape []int, dtype string, ok bool)
+}
+
 // Rename returns src with every tensor under the name that today returns for its name in the file: how checkpoints of older versions are
-// read.
+// read. Two tensors that come to the same name are an error when it is asked for.
 func Rename(src Source, today func(name string) string) Source {
-	r := renamed{Source: src, stored: map[string]string{}}
+	r := renamed{Source: src, stored: map[string][]string{}}
 	for _, name := range src.Names() {
-		r.stored[today(name)] = name
+		r.stored[today(name)] = append(r.stored[today(name)], name)
 	}
 	return r
 }
 
 type renamed struct {
 	Source
-	stored map[string]string // today's name → the name in the file
-}
-
-func (r renamed) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
-	if stored, ok := r.stored[name]; ok {
-		name = stored
-	}
-	return r.Source.Tensor(name, shape...)
+	stored map[string][]string // today's name → the names in the file
 }
 
 func (r renamed) Names() []string { return sortedKeys(r.stored) }
+
+func (r renamed) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
+	stored := r.stored[name]
+	switch len(stored) {
+	case 0:
+		return nil, &Error{File: r.String(), Tensor: name, Reason: "is not there", Fix: notThisModel}
+	case 1:
+		return r.Source.Tensor(stored[0], shape...)
+	}
+	return nil, &Error{File: r.String(), Tensor: name, Reason: fmt.Sprintf("is there twice, as %s and as %s", shorten(stored[0]), shorten(stored[1])),
+		Fix: "remove one of them"}
+}
+
+// Shape implements [Shaper] as far as the source does.
+func (r renamed) Shape(name string) (shape []int, dtype string, ok bool) {
+	s, ok := r.Source.(Shaper)
+	if !ok || len(r.stored[name]) != 1 {
+		return nil, "", false
+	}
+	return s.Shape(r.stored[name][0])
+}
+
+func (r renamed) String() string { return nameOf(r.Source) }
+
+// nameOf is what errors call a source.
+func nameOf(src Source) string {
+	if s, ok := src.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return "the checkpoint"
+}

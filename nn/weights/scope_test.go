@@ -1,0 +1,158 @@
+package weights_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// memory is a source of tensors in memory; one whose value is nil cannot be read.
+type memory map[string]*tensor.Tensor
+
+func (m memory) Names() []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	return names
+}
+
+var errDisk = errors.New("the disk is on fire")
+
+func (m memory) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
+	if m[name] == nil {
+		return nil, errDisk
+	}
+	return m[name], nil
+}
+
+func TestScope(t *testing.T) {
+	src := memory{"a.0.weight": tensor.New(2, 3), "a.0.bias": tensor.New(2), "a.1.weight": tensor.New(3, 2)}
+	root := weights.NewScope(src)
+	a := root.Sub("a")
+	assert.Equal(t, "a.0", a.Index(0).Name())
+	assert.True(t, a.Index(0).Has("bias"))
+	assert.False(t, a.Index(1).Has("bias"))
+	assert.Same(t, src["a.0.weight"], a.Index(0).Tensor("weight", 2, 3))
+	assert.NotNil(t, a.Index(0).Tensor("bias", 2))
+	require.EqualError(t, root.Err(), "weights: the checkpoint: tensors: 1 unused (a.1.weight): "+
+		"the weights and the config.json are of two models, or of a kind that is not supported")
+	assert.NotNil(t, a.Sub("1").Tensor("weight", 3, 2))
+	require.NoError(t, root.Err())
+	require.NoError(t, a.Err())
+}
+
+// TestScopeNamesEverything: one line at the end tells all that does not fit, and after the first misfit nothing more is read.
+func TestScopeNamesEverything(t *testing.T) {
+	header := `{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},` +
+		`"c":{"dtype":"F32","shape":[1],"data_offsets":[16,20]},"d":{"dtype":"F32","shape":[1],"data_offsets":[20,24]}}`
+	d := openFolder(t, fstest.MapFS{"unet/m.safetensors": {Data: file(header, 24)}}, "unet", "m")
+	s := weights.NewScope(d)
+	assert.NotNil(t, s.Tensor("a", 2))
+	standIn := func(x *tensor.Tensor, shape ...int) {
+		t.Helper()
+		assert.Equal(t, shape, []int(x.Shape()))
+	}
+	standIn(s.Tensor("b", 1, 2), 1, 1)
+	standIn(s.Sub("x").Tensor("y", 7), 1)
+	standIn(s.Tensor("c", 1), 1)
+	standIn(s.Tensor("z", 1<<40, 1<<40), 1, 1)
+	err := s.Err()
+	require.EqualError(t, err, "weights: unet/m.safetensors: tensors: 2 missing (x.y [7], z [1099511627776 1099511627776]); "+
+		"1 of another shape (b is [2], want [1 2]); 1 unused (d): the weights and the config.json are of two models, or of a kind that is not supported")
+	var fit *weights.FitError
+	require.ErrorAs(t, err, &fit)
+	assert.Equal(t, []string{"x.y [7]", "z [1099511627776 1099511627776]"}, fit.Missing)
+	assert.Equal(t, []string{"b is [2], want [1 2]"}, fit.Misshapen)
+	assert.Equal(t, []string{"d"}, fit.Unused)
+}
+
+func TestScopeManyFaults(t *testing.T) {
+	s := weights.NewScope(memory{})
+	for i := range 1000 {
+		s.Index(i).Tensor("weight", 1)
+	}
+	err := s.Err()
+	require.ErrorContains(t, err, "1000 missing (0.weight [1], 1.weight [1], 2.weight [1], 3.weight [1], and 996 more)")
+	assert.NotContains(t, err.Error(), "\n")
+}
+
+func TestScopeReadError(t *testing.T) {
+	src := memory{"a": nil, "b": tensor.New(1)}
+	s := weights.NewScope(src)
+	s.Tensor("a", 1)
+	assert.NotSame(t, src["b"], s.Tensor("b", 1), "nothing is read after an error")
+	require.Equal(t, errDisk, s.Err())
+	s.Tensor("c", 1)
+	require.ErrorIs(t, s.Err(), errDisk)
+	require.ErrorContains(t, s.Err(), "1 missing (c [1])")
+}
+
+func TestIgnore(t *testing.T) {
+	src := memory{"text.position_ids": tensor.New(1), "text.layers.0.mask": tensor.New(1), "text.layers.1.mask": tensor.New(1), "head.weight": tensor.New(1)}
+	s := weights.NewScope(src)
+	s.Sub("text").Ignore("position_ids", "layers.*.mask")
+	err := s.Err()
+	require.ErrorContains(t, err, "1 unused (head.weight)")
+	s.Ignore("*")
+	require.ErrorContains(t, s.Err(), "head.weight", "a star does not span dots")
+	s.Ignore("*.weight")
+	require.NoError(t, s.Err())
+}
+
+// TestRename reads checkpoints of older versions under today's names.
+func TestRename(t *testing.T) {
+	prefix := func(name string) string { return strings.TrimPrefix(name, "text_model.") }
+	for _, name := range []string{"text_model.final.weight", "final.weight"} {
+		src := weights.Rename(memory{name: tensor.New(3)}, prefix)
+		assert.Equal(t, []string{"final.weight"}, src.Names())
+		s := weights.NewScope(src)
+		assert.NotNil(t, s.Tensor("final.weight", 3))
+		require.NoError(t, s.Err())
+	}
+
+	attention := strings.NewReplacer(".query.", ".to_q.", ".proj_attn.", ".to_out.0.")
+	src := weights.Rename(weights.Rename(memory{"x.mid.query.weight": tensor.New(1), "x.mid.proj_attn.bias": tensor.New(1)}, attention.Replace),
+		func(name string) string { return strings.TrimPrefix(name, "x.") })
+	s := weights.NewScope(src).Sub("mid")
+	s.Sub("to_q").Tensor("weight", 1)
+	s.Sub("to_out").Index(0).Tensor("bias", 1)
+	require.NoError(t, s.Err())
+
+	d := openFolder(t, fstest.MapFS{"m.safetensors": one("old.a")}, ".", "m")
+	renamed := weights.Rename(d, func(name string) string { return strings.TrimPrefix(name, "old.") })
+	s = weights.NewScope(renamed)
+	s.Tensor("a", 2)
+	require.ErrorContains(t, s.Err(), "weights: m.safetensors: tensors: 1 of another shape (a is [1], want [2])")
+	_, err := renamed.Tensor("b")
+	oneLine(t, err)
+	_, err = renamed.Tensor("old.a")
+	require.Error(t, err, "the old name is gone")
+}
+
+func TestRenameToTheSame(t *testing.T) {
+	src := weights.Rename(memory{"text_model.a": tensor.New(1), "a": tensor.New(1)}, func(name string) string { return strings.TrimPrefix(name, "text_model.") })
+	_, err := src.Tensor("a", 1)
+	require.ErrorContains(t, err, "is there twice")
+	s := weights.NewScope(src)
+	s.Tensor("a", 1)
+	require.ErrorContains(t, s.Err(), "is there twice")
+}
+
+// TestScopeMemory: a folder of 4 KB and a config of gigabytes make no gigabytes.
+func TestScopeMemory(t *testing.T) {
+	s := weights.NewScope(openFolder(t, fstest.MapFS{"m.safetensors": one("a")}, ".", "m"))
+	for i := range 100 {
+		tensor.PackLinear(s.Tensor(fmt.Sprint(i), 1<<20, 1<<20))
+		tensor.PackConv(s.Tensor(fmt.Sprint(i), 1<<20, 1<<20, 3, 3))
+	}
+	require.Error(t, s.Err())
+}
