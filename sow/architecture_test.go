@@ -26,6 +26,7 @@ func TestLayering(t *testing.T) {
 		"sow/builtin": {},
 		"sow/picture": {"tensor"},
 		"sow/plan":    {},
+		"sow/eval":    {"nn", "nn/weights", "sow/picture", "tensor"},
 		"sow":         {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "tensor", "unet", "vae"},
 	}
 	for pkg, want := range allowed {
