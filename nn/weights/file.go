@@ -130,10 +130,10 @@ func (f *File) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
 	if decode == nil {
 		return nil, f.fault(name, "convert it", "is stored as %s, want F32, F16, BF16 or F64", e.dtype)
 	}
-	x := make([]float32, e.count)
+	x, halves := make([]float32, e.count), make([]uint16, min(e.count, piece/2))
 	err := f.pieces(name, e, func(first int, data []byte) error {
 		part := x[first : first+len(data)/int(e.dtype.Size())]
-		decode(part, data)
+		decode(part, data, halves)
 		for i, v := range part {
 			if v-v != 0 {
 				return f.fault(name, downloadAgain+", or convert it anew if it overflowed then", "its element %d is %v", first+i, v)
@@ -173,10 +173,11 @@ func (f *File) Ints(name string) ([]int64, error) {
 	return x, err
 }
 
-// pieces reads the data of a tensor in turn, so that next to the result only a piece of it is in memory; use gets the index of the first
-// element of each piece.
+// piece is how many bytes of a tensor are read at a time: next to the result no more is in memory.
+const piece = 1 << 18
+
+// pieces reads the data of a tensor in turn; use gets the index of the first element of each piece.
 func (f *File) pieces(name string, e entry, use func(first int, data []byte) error) error {
-	const piece = 1 << 18
 	buffer := make([]byte, min(e.bytes, piece))
 	for done := int64(0); done < e.bytes; done += int64(len(buffer)) {
 		buffer = buffer[:min(int64(len(buffer)), e.bytes-done)]
@@ -190,28 +191,31 @@ func (f *File) pieces(name string, e entry, use func(first int, data []byte) err
 	return nil
 }
 
-// decoders turn little-endian numbers into float32.
-var decoders = map[safetensors.DType]func(dst []float32, src []byte){
-	safetensors.F32: func(dst []float32, src []byte) {
+// decoders turn little-endian numbers into float32; halves is room for a piece of 16-bit ones.
+var decoders = map[safetensors.DType]func(dst []float32, src []byte, halves []uint16){
+	safetensors.F32: func(dst []float32, src []byte, _ []uint16) {
 		for i := range dst {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
 		}
 	},
-	safetensors.F64: func(dst []float32, src []byte) {
+	safetensors.F64: func(dst []float32, src []byte, _ []uint16) {
 		for i := range dst {
 			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:])))
 		}
 	},
-	safetensors.F16:  func(dst []float32, src []byte) { kernels.F16ToF32(dst, halves(src)) },
-	safetensors.BF16: func(dst []float32, src []byte) { kernels.BF16ToF32(dst, halves(src)) },
+	safetensors.F16: func(dst []float32, src []byte, halves []uint16) {
+		kernels.F16ToF32(dst, unpack(halves[:len(dst)], src))
+	},
+	safetensors.BF16: func(dst []float32, src []byte, halves []uint16) {
+		kernels.BF16ToF32(dst, unpack(halves[:len(dst)], src))
+	},
 }
 
-func halves(data []byte) []uint16 {
-	h := make([]uint16, len(data)/2)
-	for i := range h {
-		h[i] = binary.LittleEndian.Uint16(data[2*i:])
+func unpack(dst []uint16, src []byte) []uint16 {
+	for i := range dst {
+		dst[i] = binary.LittleEndian.Uint16(src[2*i:])
 	}
-	return h
+	return dst
 }
 
 func (f *File) missing(name string) error {

@@ -124,8 +124,8 @@ func openShards(fsys fs.FS, dir, index string, shardOf map[string]string) (_ *Fo
 	for _, name := range sortedKeys(shardOf) {
 		shard := shardOf[name]
 		if strings.ContainsAny(shard, `/\:`) || !fs.ValidPath(shard) || path.Ext(shard) != ".safetensors" {
-			return nil, &Error{File: index, Tensor: name, Reason: fmt.Sprintf("lies in %s, want the name of a .safetensors file beside the index", shorten(strconv.Quote(shard))),
-				Fix: "do not trust this model"}
+			return nil, &Error{File: index, Tensor: name, Fix: "do not trust this model",
+				Reason: fmt.Sprintf("lies in %s, want the name of a .safetensors file beside the index", shorten(strconv.Quote(shard)))}
 		}
 		full := path.Join(dir, shard)
 		if d.files[shard] == nil {

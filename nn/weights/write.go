@@ -79,10 +79,13 @@ func (v view) Shape() []uint64 {
 
 // Write makes the safetensors file at path as [Encode] does. It replaces a file that is there, but only when it is complete: it is written
 // beside and renamed.
-func Write(path string, arrays map[string]Array, metadata map[string]string) (err error) {
+func Write(path string, arrays map[string]Array, metadata map[string]string) error {
+	bad := func(err error, fix string) error {
+		return &Error{File: path, Reason: fmt.Sprintf("cannot be written (%v)", reason(err)), Fix: fix, Err: err}
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".sowgen-*.tmp")
 	if err != nil {
-		return &Error{File: path, Reason: fmt.Sprintf("cannot be written (%v)", reason(err)), Fix: "write into a folder that exists and may be written", Err: err}
+		return bad(err, "write into a folder that exists and may be written")
 	}
 	defer os.Remove(tmp.Name()) // gone already when all went well
 	w := bufio.NewWriter(tmp)
@@ -94,7 +97,7 @@ func Write(path string, arrays map[string]Array, metadata map[string]string) (er
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
-		return &Error{File: path, Reason: fmt.Sprintf("cannot be written (%v)", reason(err)), Fix: "see that there is space and that it is no folder", Err: err}
+		return bad(err, "see that there is space and that it is no folder")
 	}
 	return nil
 }
