@@ -1,33 +1,69 @@
 package sampler
 
-import "github.com/sowgen/sowgen/tensor"
+import (
+	"fmt"
 
-// level returns ᾱ of node k in inversion and diffusion.
-func (d *DDIM) level(k int) float32 {
-	if d.levels == Ref017 {
-		return d.schedule.AlphasCumprod[d.InvertTimestep(k)]
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// Levels is the noise that a node is taken to have on the way up, by [DDIM.Invert] and [DDIM.Diffuse]. (On the way down there is one
+// answer only, that of [DDIM.Step].)
+type Levels string
+
+const (
+	// Aligned takes the levels of sampling, so that a walk up and a walk down meet at every node.
+	Aligned Levels = "aligned"
+	// Ref017 takes node k to have the noise of timestep t_k, one node more than sampling does: what the inverse scheduler of diffusers
+	// 0.17 and 0.18 did, and with it the published code of COW. A picture inverted and sampled again comes back several times worse.
+	Ref017 Levels = "ref017"
+)
+
+// Level returns ᾱ at node k = 0 … S under the chosen [Levels].
+func (d *DDIM) Level(k int) float32 {
+	d.wantNode("DDIM.Level", k, 0, d.steps)
+	if d.levels == Aligned {
+		return d.alpha(k)
 	}
-	return d.sampled(k)
+	switch t := d.timestep(k); {
+	case t < len(d.schedule.AlphasCumprod):
+		return d.schedule.AlphasCumprod[t]
+	case d.alphaToOne: // which that scheduler read as "set alpha to zero at the last node"
+		return 0
+	default:
+		return d.schedule.AlphasCumprod[len(d.schedule.AlphasCumprod)-1]
+	}
 }
 
-// InvertTimestep returns the training timestep at which the denoiser is asked on the way from node k to k+1.
+// InvertTimestep returns t_k, what the model is asked at for the step from node k = 0 … S-1 up to k+1.
 func (d *DDIM) InvertTimestep(k int) int {
-	return min(d.Timestep(k+1), len(d.schedule.AlphasCumprod)-1) // node S of ref017 would lie beyond the last
+	d.wantNode("DDIM.InvertTimestep", k, 0, d.steps-1)
+	return d.timestep(k)
 }
 
-// Invert returns the latents at node k+1 given those at node k and the noise in them: the deterministic step (eq. 13) the other way,
-// for k = 0 … S-1.
+// Invert takes the latents x at node k = 0 … S-1 and the noise eps in them up to node k+1: equation 12 without randomness, run backwards
+// on the assumption that eps changes little from node to node.
 func (d *DDIM) Invert(x, eps *tensor.Tensor, k int) *tensor.Tensor {
-	d.wantNode("Invert", k, 0, d.steps-1, x, eps)
-	to := d.level(k + 1)
-	return tensor.Axpby(sqrt(to), predictX0(x, eps, d.level(k)), sqrt(1-to), eps)
+	wantSame("DDIM.Invert", x, eps)
+	d.wantNode("DDIM.Invert", k, 0, d.steps-1)
+	x0, next := predictX0(x, eps, d.Level(k)), d.Level(k+1)
+	return tensor.Axpby(sqrt32(next), x0, sqrt32(1-next), eps)
 }
 
-// Diffuse returns the latents of node to given those of node from ≤ to: forward diffusion, x·sqrt(A_to/A_from) + noise·sqrt(1-A_to/A_from).
+// Diffuse adds to the latents x at node from the noise that takes them up to node to in one go, one draw of noise:
+// √(ᾱ_to/ᾱ_from)·x + √(1-ᾱ_to/ᾱ_from)·n, the forward process of DDPM.
 func (d *DDIM) Diffuse(x *tensor.Tensor, from, to int, noise *Noise) *tensor.Tensor {
-	d.wantNode("Diffuse", from, 0, to, x)
-	d.wantNode("Diffuse", to, from, d.steps, x)
-	ratio := d.level(to) / d.level(from)
+	wantSame("DDIM.Diffuse", x)
+	d.wantNode("DDIM.Diffuse", to, 0, d.steps)
+	d.wantNode("DDIM.Diffuse", from, 0, to)
+	if noise == nil {
+		fail("DDIM.Diffuse", fmt.Sprintf("from node %d to %d wants a noise source, got nil", from, to), x)
+	}
 	s := x.Shape()
-	return tensor.Axpby(sqrt(ratio), x, sqrt(1-ratio), noise.Latents(s[0], s[1], s[2], s[3]))
+	return d.diffuse(x, from, to, noise.Latents(s[0], s[1], s[2], s[3]))
+}
+
+// diffuse is Diffuse with the noise n itself.
+func (d *DDIM) diffuse(x *tensor.Tensor, from, to int, n *tensor.Tensor) *tensor.Tensor {
+	kept := d.Level(to) / d.Level(from)
+	return tensor.Axpby(sqrt32(kept), x, sqrt32(1-kept), n)
 }
