@@ -15,7 +15,7 @@ type Engine interface {
 
 	// Unary computes dst = op(x; a, b) elementwise. dst may be x.
 	Unary(op UnaryOp, dst, x *Tensor, a, b float32)
-	// Binary computes dst = op(x, y) elementwise after broadcasting. dst may be x or y if that one has the common shape.
+	// Binary computes dst = op(x, y) elementwise after broadcasting.
 	Binary(op BinaryOp, dst, x, y *Tensor, bc Broadcast)
 	// Reduce folds the middle axis of x seen as [outer, n, inner]; dst is [outer, inner].
 	Reduce(op ReduceOp, dst, x *Tensor, outer, n, inner int)
