@@ -186,7 +186,7 @@ func TestPoissonLaplace(t *testing.T) {
 				}
 			}
 		}
-		for move := 1.0; move > 1e-9; {
+		for move := 1.0; move > 1e-6; {
 			move = 0
 			for _, p := range inner {
 				v := (u[at(p.X-1, p.Y)] + u[at(p.X+1, p.Y)] + u[at(p.X, p.Y-1)] + u[at(p.X, p.Y+1)]) / 4
