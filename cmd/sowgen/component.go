@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+
+	"github.com/sowgen/sowgen/clip"
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/builtin"
+	"github.com/sowgen/sowgen/unet"
+	"github.com/sowgen/sowgen/vae"
+)
+
+// component is a part of a model folder.
+type component struct {
+	name  string   // of its folder
+	files []string // either of which a folder of this kind has and no other …
+	class string   // … or what its config.json says it is
+	base  string   // of the weights' file names; "" has none
+	check func(fsys fs.FS, dir string) error
+}
+
+// components are what Stable Diffusion consists of, in the order in which a prompt meets them.
+var components = []component{
+	{name: "tokenizer", files: []string{"vocab.json", "tokenizer.json"}, check: func(fsys fs.FS, dir string) error {
+		_, err := clip.LoadTokenizer(fsys, dir)
+		return err
+	}},
+	{name: "text_encoder", class: "CLIPTextModel", base: "model", check: func(fsys fs.FS, dir string) error {
+		_, err := loadTextEncoder(fsys, dir)
+		return err
+	}},
+	{name: "scheduler", files: []string{"scheduler_config.json"}, check: func(fsys fs.FS, dir string) error {
+		_, err := sampler.ReadConfig(fsys, path.Join(dir, "scheduler_config.json"))
+		return err
+	}},
+	{name: "unet", class: "UNet2DConditionModel", base: "diffusion_pytorch_model", check: func(fsys fs.FS, dir string) error {
+		_, err := loadUNet(fsys, dir)
+		return err
+	}},
+	{name: "vae", class: "AutoencoderKL", base: "diffusion_pytorch_model", check: func(fsys fs.FS, dir string) error {
+		_, err := loadVAE(fsys, dir)
+		return err
+	}},
+}
+
+func loadTextEncoder(fsys fs.FS, dir string) (*clip.Model, error) {
+	return loadComponent(fsys, dir, "model", clip.ReadConfig, clip.Load)
+}
+
+func loadUNet(fsys fs.FS, dir string) (*unet.Model, error) {
+	return loadComponent(fsys, dir, "diffusion_pytorch_model", unet.ReadConfig, unet.Load)
+}
+
+func loadVAE(fsys fs.FS, dir string) (*vae.Model, error) {
+	return loadComponent(fsys, dir, "diffusion_pytorch_model", vae.ReadConfig, vae.Load)
+}
+
+// loadComponent reads a component's config and weights.
+func loadComponent[C, M any](fsys fs.FS, dir, base string, read func(fs.FS, string) (C, error), build func(C, weights.Source) (M, error)) (m M, err error) {
+	cfg, err := read(fsys, path.Join(dir, "config.json"))
+	if err != nil {
+		return m, err
+	}
+	src, err := weights.OpenFolder(fsys, dir, base)
+	if err != nil {
+		return m, err
+	}
+	defer src.Close()
+	return build(cfg, src)
+}
+
+// folder returns the files of a model.
+func folder(model string) (fs.FS, error) {
+	if model == sow.Builtin {
+		return builtin.Model, nil
+	}
+	info, err := os.Stat(model)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w; want a folder in the diffusers layout, or %q", model, errors.Unwrap(err), sow.Builtin)
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("model %s: want a folder in the diffusers layout, not a file", model)
+	}
+	return os.DirFS(model), nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The values of flags that are neither numbers nor free text. Each implements [github.com/spf13/pflag.Value].
+
+// choice is one word of a few.
+type choice[T ~string] struct {
+	value   *T
+	allowed []T
+}
+
+func (c choice[T]) String() string { return string(*c.value) }
+func (c choice[T]) Type() string   { return strings.Join(c.words(), "|") }
+
+func (c choice[T]) words() (words []string) {
+	for _, a := range c.allowed {
+		words = append(words, string(a))
+	}
+	return words
+}
+
+func (c choice[T]) Set(s string) error {
+	if !slices.Contains(c.allowed, T(s)) {
+		words := c.words()
+		last := len(words) - 1
+		return fmt.Errorf("want %s or %s", strings.Join(words[:last], ", "), words[last])
+	}
+	*c.value = T(s)
+	return nil
+}
+
+// sizeValue is WxH.
+type sizeValue struct{ width, height *int }
+
+func (v sizeValue) String() string { return fmt.Sprintf("%dx%d", *v.width, *v.height) }
+func (v sizeValue) Type() string   { return "WxH" }
+
+func (v sizeValue) Set(s string) error {
+	sides, err := numbers(strings.Split(strings.NewReplacer("X", "x", "×", "x").Replace(s), "x"))
+	if err != nil || len(sides) != 2 {
+		return errors.New("want width x height in pixels, such as 512x512")
+	}
+	*v.width, *v.height = sides[0], sides[1]
+	return nil
+}
+
+// boxValue is x,y,w,h.
+type boxValue struct{ box *image.Rectangle }
+
+func (v boxValue) String() string {
+	if v.box.Empty() {
+		return ""
+	}
+	return fmt.Sprintf("%d,%d,%d,%d", v.box.Min.X, v.box.Min.Y, v.box.Dx(), v.box.Dy())
+}
+func (v boxValue) Type() string { return "x,y,w,h" }
+
+func (v boxValue) Set(s string) error {
+	n, err := numbers(strings.Split(s, ","))
+	if err != nil || len(n) != 4 {
+		return errors.New("want x,y,width,height in pixels of the canvas, such as 128,0,256,256")
+	}
+	if n[2] < 1 || n[3] < 1 {
+		return fmt.Errorf("a box of %dx%d is empty: want a width and a height of at least 1", n[2], n[3])
+	}
+	*v.box = image.Rect(n[0], n[1], n[0]+n[2], n[1]+n[3])
+	return nil
+}
+
+// numbers reads whole numbers of at most 32 bits, so that sums of two stay in range.
+func numbers(words []string) (n []int, err error) {
+	for _, w := range words {
+		v, err := strconv.ParseInt(strings.TrimSpace(w), 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		n = append(n, int(v))
+	}
+	return n, nil
+}
+
+// seedValue is a number, or random.
+type seedValue struct {
+	value  *uint64
+	chosen *bool
+}
+
+func (v seedValue) String() string {
+	if v.chosen == nil || !*v.chosen {
+		return "random"
+	}
+	return strconv.FormatUint(*v.value, 10)
+}
+func (v seedValue) Type() string { return "N" }
+
+func (v seedValue) Set(s string) (err error) {
+	*v.chosen = s != "random" && s != "-1"
+	if !*v.chosen {
+		return nil
+	}
+	if *v.value, err = strconv.ParseUint(s, 10, 64); err != nil {
+		return fmt.Errorf("want a whole number, 0 … %d, or random", uint64(math.MaxUint64))
+	}
+	return nil
+}
+
+// randomSeed draws a seed of 32 bits: all that torch's generator looks at, and short enough to be typed.
+func randomSeed() uint64 { return uint64(rand.Uint32()) }
