@@ -84,7 +84,8 @@ type attention struct {
 	queryFrom    []int // by label
 	keyFrom      []int
 	groups       []group
-	readings     []reading // by query label
+	readings     []reading  // by query label
+	plain        [1]reading // every key in one class under the rule that changes nothing
 	wantMass     bool
 	masses       []float64 // [n, heads, groups, labels]: summed over the group's queries
 	labels       int
@@ -93,12 +94,7 @@ type attention struct {
 // group is the queries of a task: n of one label from from on, in sorted order.
 type group struct{ label, from, n int }
 
-var attentions = sync.Pool{New: func() any { return new(attention) }}
-
-// plain reads every key by one rule that changes nothing.
-func plain(keys int) reading {
-	return reading{stretches: []stretch{{0, keys, 0}}, classes: []class{{}}}
-}
+var attentions = sync.Pool{New: func() any { return &attention{plain: [1]reading{{classes: []class{{}}}}} }}
 
 // plan sorts the tokens by label and cuts the queries into groups.
 func (at *attention) plan(r *Regions) {
@@ -116,7 +112,8 @@ func (at *attention) plan(r *Regions) {
 		}
 	}
 	if r == nil {
-		at.readings = []reading{plain(at.Keys)}
+		at.readings = at.plain[:]
+		at.plain[0].stretches = append(at.plain[0].stretches[:0], stretch{0, at.Keys, 0})
 		at.queryFrom = append(at.queryFrom[:0], 0, at.Queries)
 	}
 	for a := range at.labels {
@@ -169,7 +166,7 @@ func (at *attention) do(i int) {
 	rd := &at.readings[g.label]
 	d, panels := at.HeadDim, ceilDiv(g.n, panel)
 	s := getScratch(padded(keyBlock*panel) + (panels*(1+len(rd.classes))+1)*padded(d*panel))
-	w := getAttnWork(panels, len(rd.classes))
+	w := getAttnWork(len(rd.classes))
 	m := active.Load()
 	logits, rows := s.take(keyBlock*panel), s.take(d*panel)
 	for p := range panels {
@@ -339,42 +336,20 @@ func raise(top, hi *ref.Lanes, mul float32, diff *ref.Lanes) bool {
 	return rose
 }
 
-// merge joins the classes of a panel into the first accumulator: the share of a class follows from the log of its sum of
-// exponentials and its rule, and the shares are the masses.
+// merge joins the classes of a panel into the first accumulator.
 func (at *attention) merge(m *implementation, w *attnWork, st *state, rd *reading, task int, first bool) {
-	if len(rd.classes) == 0 {
+	switch len(rd.classes) {
+	case 0:
 		return
-	}
-	for j := range st.n {
-		for c, k := range rd.classes {
-			w.shares[c] = 0
-			if len(rd.classes) > 1 {
-				ext := st.hi[j]
-				if k.Alpha < 0 {
-					ext = st.lo[j]
-				}
-				acc := &st.acc[c]
-				w.shares[c] = float64(acc.top[j]) + math.Log(float64(acc.sum[j])) + float64(k.Beta)
-				if k.Alpha != 0 {
-					w.shares[c] += float64(abs(k.Alpha)) * float64(ext) * float64(at.Scale)
-				}
-			}
+	case 1:
+		for j, sum := range st.acc[0].sum {
+			w.factors[0][j], w.shares[0][j] = 1/sum, 1
 		}
-		if len(rd.classes) > 1 {
-			rd.share(w.shares)
-		} else {
-			w.shares[0] = 1
-		}
-		for c, share := range w.shares {
-			w.masses[c][j] = share
-			if w.factors[c][j] = 0; share != 0 {
-				w.factors[c][j] = float32(share / float64(st.acc[c].sum[j]))
-			}
-		}
+	default:
+		rd.merge(m, st, w, at.Scale)
 	}
 	out := st.acc[0].out
 	for c := range st.acc {
-		clear(w.factors[c][st.n:])
 		m.PanelScale(st.acc[c].out, at.HeadDim, &w.factors[c])
 		if c > 0 {
 			m.Add(out, out, st.acc[c].out)
@@ -386,7 +361,7 @@ func (at *attention) merge(m *implementation, w *attnWork, st *state, rd *readin
 			clear(sums)
 		}
 		for c, k := range rd.classes {
-			for _, share := range w.masses[c][:st.n] {
+			for _, share := range w.shares[c][:st.n] {
 				sums[k.label] += share
 			}
 		}
@@ -413,27 +388,20 @@ func (at *attention) addMass(mass []float32, r *Regions) {
 type attnWork struct {
 	states         []state
 	hi, lo, factor ref.Lanes
-	shares         []float64        // by class
 	factors        []ref.Lanes      // by class
-	masses         [][panel]float64 // by class
+	shares         [][panel]float64 // by class
 }
 
-var attnWorks = sync.Pool{New: func() any { return new(attnWork) }}
+var attnWorks = sync.Pool{New: func() any { return &attnWork{states: make([]state, groupPanels)} }}
 
-func getAttnWork(panels, classes int) *attnWork {
+func getAttnWork(classes int) *attnWork {
 	w := attnWorks.Get().(*attnWork)
-	if len(w.states) < panels {
-		w.states = make([]state, groupPanels)
-	}
-	for p := range w.states {
-		if cap(w.states[p].acc) < classes {
+	if len(w.factors) < classes {
+		w.factors, w.shares = make([]ref.Lanes, classes), make([][panel]float64, classes)
+		for p := range w.states {
 			w.states[p].acc = make([]softmax, classes)
 		}
 	}
-	if cap(w.shares) < classes {
-		w.shares, w.factors, w.masses = make([]float64, classes), make([]ref.Lanes, classes), make([][panel]float64, classes)
-	}
-	w.shares, w.factors, w.masses = w.shares[:classes], w.factors[:classes], w.masses[:classes]
 	return w
 }
 

@@ -42,7 +42,7 @@ func span(rows, c, ld int) int {
 func sizes(op string, sizes ...int) {
 	for _, s := range sizes {
 		if s < 0 {
-			fail(op, "negative size among %v", sizes)
+			fail(op, "size %d is negative", s)
 		}
 	}
 }

@@ -22,7 +22,9 @@ func (b *Packed) N() int { return b.n }
 func (b *Packed) panels() int { return ceilDiv(b.n, panel) }
 
 func newPacked(k, n int) *Packed {
-	return &Packed{k: k, n: n, data: aligned(ceilDiv(n, panel) * k * panel)}
+	p := &Packed{k: k, n: n, data: aligned(ceilDiv(n, panel) * k * panel)}
+	hugePages(p.data)
+	return p
 }
 
 // Pack lays out b [k, n], whose rows start ldb values apart.

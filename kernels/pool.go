@@ -125,7 +125,8 @@ func (j *job) work() {
 func (j *job) run(i int) {
 	defer func() {
 		if r := recover(); r != nil {
-			j.failed.CompareAndSwap(nil, &r)
+			reason := r // r itself would be allocated for every task
+			j.failed.CompareAndSwap(nil, &reason)
 		}
 	}()
 	if j.failed.Load() == nil {

@@ -12,7 +12,7 @@ import (
 // Every border follows from the shape alone, and each value is summed in the order of its inner index, so neither the number of
 // threads nor the tiles change a bit.
 const (
-	chunkRows   = 112
+	chunkRows   = 224
 	blockPanels = 10
 	kBlock      = 384
 )

@@ -83,7 +83,8 @@ func order(tokens []int32, from []int, labels []uint8, n int) ([]int32, []int) {
 type reading struct {
 	stretches []stretch
 	classes   []class
-	extremes  bool // some class needs the row's largest or smallest logit
+	extremes  bool    // some class needs the row's largest or smallest logit
+	rest      float64 // what the targets leave for the other classes
 }
 
 type stretch struct {
@@ -93,7 +94,8 @@ type stretch struct {
 
 type class struct {
 	Rule
-	label int // the key label, or the first of those that share the class
+	label int     // the key label, or the first of those that share the class
+	share float64 // the target, after division by their sum if they leave nothing
 }
 
 // readings works out each label's reading; apart keeps every region in a class of its own, to know its mass.
@@ -110,7 +112,7 @@ func (r *Regions) readings(keyFrom []int, apart bool) []reading {
 				s.class = slices.IndexFunc(rd.classes, func(k class) bool { return k.Rule == rule && rule.Target == 0 && !apart })
 				if s.class < 0 {
 					s.class = len(rd.classes)
-					rd.classes = append(rd.classes, class{rule, c})
+					rd.classes = append(rd.classes, class{rule, c, float64(rule.Target)})
 				}
 				rd.extremes = rd.extremes || rule.Alpha != 0
 			}
@@ -120,6 +122,7 @@ func (r *Regions) readings(keyFrom []int, apart bool) []reading {
 				rd.stretches = append(rd.stretches, s)
 			}
 		}
+		rd.settle()
 	}
 	return all
 }
@@ -129,39 +132,77 @@ func (rd *reading) neutral() bool {
 	return len(rd.stretches) == 1 && len(rd.classes) == 1 && rd.classes[0].Alpha == 0
 }
 
-// share turns the log of each class's sum of exponentials into its share of the row's attention, in place: the softmax of the
-// classes, then the targets.
-func (rd *reading) share(w []float64) {
+// settle works out what the targets come to.
+func (rd *reading) settle() {
 	var targets float64
-	top := math.Inf(-1) // of the classes without a target
+	others := false
+	for _, k := range rd.classes {
+		targets += k.share
+		others = others || k.Target == 0
+	}
+	rd.rest = 1 - targets
+	if targets > 0 && (rd.rest <= 0 || !others) {
+		rd.rest = 0
+		for c := range rd.classes {
+			rd.classes[c].share /= targets
+		}
+	}
+}
+
+// merge finds what each class's accumulator is multiplied with before they are added up, and its share of the attention, for
+// every query of a panel. The accumulators hold Σ e^(L' - top) of L' = (1-|Alpha|)·L; the rest of the rule is the same for all keys
+// of the class, and joins them as a softmax:
+//
+//	share[c] = sum[c]·e[c] / Σ sum·e,   e[c] = e^(top[c] + |Alpha|·(mx or mn) + Beta),   factor[c] = share[c] / sum[c]
+//
+// over the classes without a target, whose shares come to rest.
+func (rd *reading) merge(m *implementation, st *state, w *attnWork, scale float32) {
+	var top, total [panel]float64
+	for j := range top {
+		top[j] = math.Inf(-1)
+	}
 	for c, k := range rd.classes {
 		if k.Target > 0 {
-			targets += float64(k.Target)
-		} else {
-			top = math.Max(top, w[c])
+			continue
 		}
-	}
-	rest := 1 - targets
-	if rest <= 0 || math.IsInf(top, -1) {
-		rest = 0
-	}
-	var sum float64
-	for c, k := range rd.classes {
-		switch {
-		case k.Target > 0 && rest == 0:
-			w[c] = float64(k.Target) / targets
-		case k.Target > 0:
-			w[c] = float64(k.Target)
-		case math.IsInf(w[c], -1) || rest == 0:
-			w[c] = 0
-		default:
-			w[c] = math.Exp(w[c] - top)
-			sum += w[c]
+		ext := &st.hi
+		if k.Alpha < 0 {
+			ext = &st.lo
+		}
+		alpha, e := float64(abs(k.Alpha))*float64(scale), &w.shares[c]
+		for j, t := range st.acc[c].top {
+			e[j] = float64(t) + float64(k.Beta)
+			if alpha != 0 {
+				e[j] += alpha * float64(ext[j])
+			}
+			top[j] = max(top[j], e[j])
 		}
 	}
 	for c, k := range rd.classes {
-		if k.Target == 0 && w[c] != 0 {
-			w[c] *= rest / sum
+		if k.Target > 0 {
+			continue
+		}
+		e, f := &w.shares[c], &w.factors[c]
+		for j := range f {
+			f[j] = float32(e[j] - top[j])
+		}
+		m.Exp(f[:], f[:])
+		for j, s := range st.acc[c].sum {
+			e[j] = float64(f[j]) * float64(s)
+			total[j] += e[j]
+		}
+	}
+	for c, k := range rd.classes {
+		share, f, sum := &w.shares[c], &w.factors[c], &st.acc[c].sum
+		for j := range f {
+			if k.Target > 0 {
+				share[j] = k.share
+				f[j] = float32(k.share / float64(sum[j]))
+			} else {
+				r := rd.rest / total[j]
+				share[j] *= r
+				f[j] *= float32(r)
+			}
 		}
 	}
 }

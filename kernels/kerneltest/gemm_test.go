@@ -14,16 +14,16 @@ import (
 func TestGemm(t *testing.T) {
 	shapes := []struct{ m, k, n int }{
 		{1, 1, 1}, {1, 7, 13}, {2, 13, 16}, {3, 31, 32}, {5, 33, 48}, {6, 64, 31}, {7, 77, 33}, {13, 1, 64}, {14, 100, 4},
-		{15, 384, 65}, {16, 385, 17}, {28, 769, 40}, {31, 9, 700}, {77, 96, 96}, {113, 50, 15}, {230, 400, 350},
+		{15, 384, 65}, {16, 385, 17}, {28, 769, 40}, {31, 9, 700}, {77, 96, 96}, {113, 50, 15}, {230, 400, 340},
 		{4, 0, 33}, {0, 4, 5},
 	}
 	each(t, func(t *testing.T) {
 		for _, s := range shapes {
 			for act := kernels.None; act <= kernels.QuickGELUAct; act++ {
-				if act > kernels.SiLUAct && s.m*s.n*s.k > 1e6 {
-					continue
-				}
 				for variant := range 4 {
+					if act != kernels.None && variant != 3 {
+						continue
+					}
 					t.Run(fmt.Sprintf("%dx%dx%d/act%d/%d", s.m, s.k, s.n, act, variant), func(t *testing.T) {
 						gemm(t, s.m, s.k, s.n, act, variant&1 != 0, variant&2 != 0)
 					})

@@ -205,3 +205,35 @@ func masses(row []float64, label []uint8, rules []kernels.Rule) []float64 {
 	}
 	return m
 }
+
+// GroupNorm normalises x [n, hw, c] over groups of channels, in two passes.
+func GroupNorm(x, gamma, beta []float32, n, hw, c, groups int, eps float64, silu bool) []float64 {
+	out, per := make([]float64, len(x)), c/groups
+	for i := range n * groups {
+		var values []int
+		for r := range hw {
+			for j := range per {
+				values = append(values, (i/groups*hw+r)*c+i%groups*per+j)
+			}
+		}
+		var mean, variance float64
+		for _, v := range values {
+			mean += float64(x[v]) / float64(len(values))
+		}
+		for _, v := range values {
+			d := float64(x[v]) - mean
+			variance += d * d / float64(len(values))
+		}
+		for _, v := range values {
+			y := (float64(x[v]) - mean) / math.Sqrt(variance+eps)
+			if gamma != nil {
+				y = y*float64(gamma[v%c]) + float64(beta[v%c])
+			}
+			if silu {
+				y /= 1 + math.Exp(-y)
+			}
+			out[v] = y
+		}
+	}
+	return out
+}

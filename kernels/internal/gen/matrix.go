@@ -127,6 +127,9 @@ func (s isa) matrix(rows, vecs int, down bool, zeros operand.Mem) {
 		bs[j] = s.vec()
 		VMOVUPS(row(b, j), bs[j])
 	}
+	for j := range panelBytes / 64 * vecs * s.bytes() / panelBytes {
+		PREFETCHT0(operand.Mem{Base: b, Disp: 2048 + 64*j})
+	}
 	for i := range acc {
 		VBROADCASTSS(a(i), as[i%2])
 		for j := range bs {

@@ -390,54 +390,60 @@ func (s isa) halves() {
 	})
 }
 
-// transpose8 writes the transpose of an 8×8 block: pairs, then fours, then halves change places.
+// transpose8 writes the transpose of 8 rows: of each 8×8 block, pairs, then fours, then halves change places.
 func transpose8() {
-	TEXT("transpose8", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds int)")
+	TEXT("transpose8", NOSPLIT, "func(dst *float32, ldd int, src *float32, lds, blocks int)")
 	Pragma("noescape")
-	Doc("transpose8 is ref.Transpose for 8 rows and 8 columns.")
-	step := func(p, ld reg.Register) func(i int) operand.Mem {
+	Doc("transpose8 is ref.Transpose for 8 rows and 8·blocks columns.")
+	// rows gives the places of 8 rows that start ld after each other, from p and from four rows on.
+	rows := func(p, ld reg.Register) (four reg.Register, at func(i int) operand.Mem) {
 		times4(ld)
 		ld3, four := GP64(), GP64()
 		LEAQ(operand.Mem{Base: ld, Index: ld, Scale: 2}, ld3)
 		LEAQ(operand.Mem{Base: p, Index: ld, Scale: 4}, four)
-		return func(i int) operand.Mem {
-			m := operand.Mem{Base: p}
-			if i >= 4 {
-				m.Base = four
-			}
-			switch i % 4 {
-			case 1, 2:
-				m.Index, m.Scale = ld, uint8(i%4)
-			case 3:
-				m.Index, m.Scale = ld3, 1
+		return four, func(i int) operand.Mem {
+			m := operand.Mem{Base: []reg.Register{p, four}[i/4]}
+			if i%4 > 0 {
+				m.Index, m.Scale = []reg.Register{nil, ld, ld, ld3}[i%4], []uint8{0, 1, 2, 1}[i%4]
 			}
 			return m
 		}
 	}
-	src := step(pointer("src"), pointer("lds"))
-	dst := step(pointer("dst"), pointer("ldd"))
-	var a, b [8]reg.VecVirtual
-	for i := range a {
-		a[i], b[i] = YMM(), YMM()
-		VMOVUPS(src(i), a[i])
-	}
-	for i := 0; i < 8; i += 2 {
-		VUNPCKLPS(a[i+1], a[i], b[i])
-		VUNPCKHPS(a[i+1], a[i], b[i+1])
-	}
-	for i := 0; i < 8; i += 4 {
-		for j := range 2 {
-			VUNPCKLPD(b[i+j+2], b[i+j], a[i+2*j])
-			VUNPCKHPD(b[i+j+2], b[i+j], a[i+2*j+1])
+	s, d, ld := pointer("src"), pointer("dst"), pointer("ldd")
+	s4, src := rows(s, pointer("lds"))
+	d4, dst := rows(d, ld)
+	blocks := pointer("blocks")
+	loop("block", blocks, 1, func() {
+		var a, b [8]reg.VecVirtual
+		for i := range a {
+			a[i], b[i] = YMM(), YMM()
+			VMOVUPS(src(i), a[i])
 		}
-	}
-	for i := range 4 {
-		VPERM2F128(operand.Imm(0x20), a[i+4], a[i], b[i])
-		VPERM2F128(operand.Imm(0x31), a[i+4], a[i], b[i+4])
-	}
-	for i := range b {
-		VMOVUPS(b[i], dst(i))
-	}
+		for i := 0; i < 8; i += 2 {
+			VUNPCKLPS(a[i+1], a[i], b[i])
+			VUNPCKHPS(a[i+1], a[i], b[i+1])
+		}
+		for i := 0; i < 8; i += 4 {
+			for j := range 2 {
+				VUNPCKLPD(b[i+j+2], b[i+j], a[i+2*j])
+				VUNPCKHPD(b[i+j+2], b[i+j], a[i+2*j+1])
+			}
+		}
+		for i := range 4 {
+			VPERM2F128(operand.Imm(0x20), a[i+4], a[i], b[i])
+			VPERM2F128(operand.Imm(0x31), a[i+4], a[i], b[i+4])
+		}
+		for i := range b {
+			VMOVUPS(b[i], dst(i))
+		}
+		for _, p := range []reg.Register{s, s4} {
+			ADDQ(operand.Imm(32), p)
+		}
+		for _, p := range []reg.Register{d, d4} {
+			LEAQ(operand.Mem{Base: p, Index: ld, Scale: 8}, p)
+		}
+		DECQ(blocks)
+	})
 	VZEROUPPER()
 	RET()
 }

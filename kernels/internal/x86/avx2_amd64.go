@@ -194,7 +194,7 @@ func f32ToF16AVX2(dst *uint16, src *float32, n int)
 //go:noescape
 func bf16ToF32AVX2(dst *float32, src *uint16, n int)
 
-// transpose8 is ref.Transpose for 8 rows and 8 columns.
+// transpose8 is ref.Transpose for 8 rows and 8·blocks columns.
 //
 //go:noescape
-func transpose8(dst *float32, ldd int, src *float32, lds int)
+func transpose8(dst *float32, ldd int, src *float32, lds int, blocks int)

@@ -23,7 +23,7 @@ DATA zerosAVX2<>+120(SB)/8, $0x0000000000000000
 GLOBL zerosAVX2<>(SB), RODATA|NOPTR, $128
 
 // func matrix1x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix1x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -53,6 +53,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y3
 	VMOVUPS      32(CX), Y4
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y2
 	VFMADD231PS  Y3, Y2, Y0
 	VFMADD231PS  Y4, Y2, Y1
@@ -88,7 +89,7 @@ store:
 	RET
 
 // func matrix1x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix1x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -117,6 +118,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y3
 	VMOVUPS      32(CX), Y4
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y2
 	VFMADD231PS  Y3, Y2, Y0
 	VFMADD231PS  Y4, Y2, Y1
@@ -148,7 +150,7 @@ store:
 	RET
 
 // func matrix2x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix2x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -181,6 +183,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y5
 	VMOVUPS      32(CX), Y6
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (SI), Y4
 	VFMADD231PS  Y5, Y4, Y0
 	VFMADD231PS  Y6, Y4, Y1
@@ -225,7 +228,7 @@ store:
 	RET
 
 // func matrix2x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix2x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -257,6 +260,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y5
 	VMOVUPS      32(CX), Y6
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y5, Y4, Y0
 	VFMADD231PS  Y6, Y4, Y1
@@ -297,7 +301,7 @@ store:
 	RET
 
 // func matrix3x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix3x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -333,6 +337,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y7
 	VMOVUPS      32(CX), Y8
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (SI), Y6
 	VFMADD231PS  Y7, Y6, Y0
 	VFMADD231PS  Y8, Y6, Y1
@@ -386,7 +391,7 @@ store:
 	RET
 
 // func matrix3x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix3x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -421,6 +426,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y7
 	VMOVUPS      32(CX), Y8
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y7, Y6, Y0
 	VFMADD231PS  Y8, Y6, Y1
@@ -470,7 +476,7 @@ store:
 	RET
 
 // func matrix4x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix4x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -509,6 +515,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y9
 	VMOVUPS      32(CX), Y10
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Y8
 	VFMADD231PS  Y9, Y8, Y0
 	VFMADD231PS  Y10, Y8, Y1
@@ -571,7 +578,7 @@ store:
 	RET
 
 // func matrix4x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix4x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -609,6 +616,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y9
 	VMOVUPS      32(CX), Y10
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y9, Y8, Y0
 	VFMADD231PS  Y10, Y8, Y1
@@ -667,7 +675,7 @@ store:
 	RET
 
 // func matrix5x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix5x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -709,6 +717,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y11
 	VMOVUPS      32(CX), Y12
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Y10
 	VFMADD231PS  Y11, Y10, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -780,7 +789,7 @@ store:
 	RET
 
 // func matrix5x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix5x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -821,6 +830,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y11
 	VMOVUPS      32(CX), Y12
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y11, Y10, Y0
 	VFMADD231PS  Y12, Y10, Y1
@@ -888,7 +898,7 @@ store:
 	RET
 
 // func matrix6x16AVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix6x16AVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -935,6 +945,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y13
 	VMOVUPS      32(CX), Y14
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Y12
 	VFMADD231PS  Y13, Y12, Y0
 	VFMADD231PS  Y14, Y12, Y1
@@ -1017,7 +1028,7 @@ store:
 	RET
 
 // func matrix6x16tAVX2(t *[25]int)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·matrix6x16tAVX2(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1061,6 +1072,7 @@ segment:
 inner:
 	VMOVUPS      (CX), Y13
 	VMOVUPS      32(CX), Y14
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y13, Y12, Y0
 	VFMADD231PS  Y14, Y12, Y1
@@ -2989,27 +3001,32 @@ whole_end:
 	VZEROUPPER
 	RET
 
-// func transpose8(dst *float32, ldd int, src *float32, lds int)
+// func transpose8(dst *float32, ldd int, src *float32, lds int, blocks int)
 // Requires: AVX
-TEXT ·transpose8(SB), NOSPLIT, $0-32
-	MOVQ       src+16(FP), AX
-	MOVQ       lds+24(FP), CX
-	SHLQ       $0x02, CX
-	LEAQ       (CX)(CX*2), DX
-	LEAQ       (AX)(CX*4), BX
-	MOVQ       dst+0(FP), SI
-	MOVQ       ldd+8(FP), DI
-	SHLQ       $0x02, DI
-	LEAQ       (DI)(DI*2), R8
-	LEAQ       (SI)(DI*4), R9
+TEXT ·transpose8(SB), NOSPLIT, $0-40
+	MOVQ src+16(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ ldd+8(FP), DX
+	MOVQ lds+24(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (AX)(BX*4), DI
+	SHLQ $0x02, DX
+	LEAQ (DX)(DX*2), R8
+	LEAQ (CX)(DX*4), R9
+	MOVQ blocks+32(FP), R10
+
+block:
+	CMPQ       R10, $0x01
+	JL         block_end
 	VMOVUPS    (AX), Y0
-	VMOVUPS    (AX)(CX*1), Y2
-	VMOVUPS    (AX)(CX*2), Y4
-	VMOVUPS    (AX)(DX*1), Y5
-	VMOVUPS    (BX), Y7
-	VMOVUPS    (BX)(CX*1), Y9
-	VMOVUPS    (BX)(CX*2), Y11
-	VMOVUPS    (BX)(DX*1), Y12
+	VMOVUPS    (AX)(BX*1), Y2
+	VMOVUPS    (AX)(BX*2), Y4
+	VMOVUPS    (AX)(SI*1), Y5
+	VMOVUPS    (DI), Y7
+	VMOVUPS    (DI)(BX*1), Y9
+	VMOVUPS    (DI)(BX*2), Y11
+	VMOVUPS    (DI)(SI*1), Y12
 	VUNPCKLPS  Y2, Y0, Y1
 	VUNPCKHPS  Y2, Y0, Y3
 	VUNPCKLPS  Y5, Y4, Y2
@@ -3034,13 +3051,21 @@ TEXT ·transpose8(SB), NOSPLIT, $0-32
 	VPERM2F128 $0x31, Y11, Y4, Y9
 	VPERM2F128 $0x20, Y12, Y5, Y6
 	VPERM2F128 $0x31, Y12, Y5, Y12
-	VMOVUPS    Y1, (SI)
-	VMOVUPS    Y3, (SI)(DI*1)
-	VMOVUPS    Y2, (SI)(DI*2)
-	VMOVUPS    Y6, (SI)(R8*1)
+	VMOVUPS    Y1, (CX)
+	VMOVUPS    Y3, (CX)(DX*1)
+	VMOVUPS    Y2, (CX)(DX*2)
+	VMOVUPS    Y6, (CX)(R8*1)
 	VMOVUPS    Y8, (R9)
-	VMOVUPS    Y10, (R9)(DI*1)
-	VMOVUPS    Y9, (R9)(DI*2)
+	VMOVUPS    Y10, (R9)(DX*1)
+	VMOVUPS    Y9, (R9)(DX*2)
 	VMOVUPS    Y12, (R9)(R8*1)
+	ADDQ       $0x20, AX
+	ADDQ       $0x20, DI
+	LEAQ       (CX)(DX*8), CX
+	LEAQ       (R9)(DX*8), R9
+	DECQ       R10
+	JMP        block
+
+block_end:
 	VZEROUPPER
 	RET

@@ -23,7 +23,7 @@ DATA zerosAVX512<>+120(SB)/8, $0x0000000000000000
 GLOBL zerosAVX512<>(SB), RODATA|NOPTR, $128
 
 // func matrix1x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix1x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -53,6 +53,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z3
 	VMOVUPS      64(CX), Z4
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Z3, Z2, Z0
 	VFMADD231PS  Z4, Z2, Z1
@@ -88,7 +90,7 @@ store:
 	RET
 
 // func matrix1x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix1x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -116,6 +118,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z2
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Z1
 	VFMADD231PS  Z2, Z1, Z0
 	ADDQ         $0x04, BX
@@ -148,7 +151,7 @@ store:
 	RET
 
 // func matrix1x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix1x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -177,6 +180,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z3
 	VMOVUPS      64(CX), Z4
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z2
 	VFMADD231PS  Z3, Z2, Z0
 	VFMADD231PS  Z4, Z2, Z1
@@ -208,7 +213,7 @@ store:
 	RET
 
 // func matrix2x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix2x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -241,6 +246,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z5
 	VMOVUPS      64(CX), Z6
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z5, Z4, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -285,7 +292,7 @@ store:
 	RET
 
 // func matrix2x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix2x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -315,6 +322,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z3
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (SI), Z2
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS (SI)(BX*1), Z2
@@ -353,7 +361,7 @@ store:
 	RET
 
 // func matrix2x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix2x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -385,6 +393,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z5
 	VMOVUPS      64(CX), Z6
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z4
 	VFMADD231PS  Z5, Z4, Z0
 	VFMADD231PS  Z6, Z4, Z1
@@ -425,7 +435,7 @@ store:
 	RET
 
 // func matrix3x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix3x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -461,6 +471,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z7
 	VMOVUPS      64(CX), Z8
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (SI), Z6
 	VFMADD231PS  Z7, Z6, Z0
 	VFMADD231PS  Z8, Z6, Z1
@@ -514,7 +526,7 @@ store:
 	RET
 
 // func matrix3x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix3x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -546,6 +558,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z4
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (SI), Z3
 	VFMADD231PS  Z4, Z3, Z0
 	VBROADCASTSS (SI)(BX*1), Z3
@@ -590,7 +603,7 @@ store:
 	RET
 
 // func matrix3x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix3x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -625,6 +638,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z7
 	VMOVUPS      64(CX), Z8
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z6
 	VFMADD231PS  Z7, Z6, Z0
 	VFMADD231PS  Z8, Z6, Z1
@@ -674,7 +689,7 @@ store:
 	RET
 
 // func matrix4x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix4x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -713,6 +728,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z9
 	VMOVUPS      64(CX), Z10
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z9, Z8, Z0
 	VFMADD231PS  Z10, Z8, Z1
@@ -775,7 +792,7 @@ store:
 	RET
 
 // func matrix4x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix4x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -809,6 +826,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z5
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z4
 	VFMADD231PS  Z5, Z4, Z0
 	VBROADCASTSS (DI)(BX*1), Z4
@@ -859,7 +877,7 @@ store:
 	RET
 
 // func matrix4x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix4x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -897,6 +915,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z9
 	VMOVUPS      64(CX), Z10
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z8
 	VFMADD231PS  Z9, Z8, Z0
 	VFMADD231PS  Z10, Z8, Z1
@@ -955,7 +975,7 @@ store:
 	RET
 
 // func matrix5x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix5x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -997,6 +1017,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z11
 	VMOVUPS      64(CX), Z12
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z11, Z10, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -1068,7 +1090,7 @@ store:
 	RET
 
 // func matrix5x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix5x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1104,6 +1126,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z6
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z5
 	VFMADD231PS  Z6, Z5, Z0
 	VBROADCASTSS (DI)(BX*1), Z5
@@ -1160,7 +1183,7 @@ store:
 	RET
 
 // func matrix5x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix5x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1201,6 +1224,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z11
 	VMOVUPS      64(CX), Z12
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z10
 	VFMADD231PS  Z11, Z10, Z0
 	VFMADD231PS  Z12, Z10, Z1
@@ -1268,7 +1293,7 @@ store:
 	RET
 
 // func matrix6x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix6x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1315,6 +1340,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z13
 	VMOVUPS      64(CX), Z14
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z13, Z12, Z0
 	VFMADD231PS  Z14, Z12, Z1
@@ -1397,7 +1424,7 @@ store:
 	RET
 
 // func matrix6x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix6x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1437,6 +1464,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z7
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z6
 	VFMADD231PS  Z7, Z6, Z0
 	VBROADCASTSS (DI)(BX*1), Z6
@@ -1501,7 +1529,7 @@ store:
 	RET
 
 // func matrix6x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix6x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1545,6 +1573,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z13
 	VMOVUPS      64(CX), Z14
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z12
 	VFMADD231PS  Z13, Z12, Z0
 	VFMADD231PS  Z14, Z12, Z1
@@ -1621,7 +1651,7 @@ store:
 	RET
 
 // func matrix7x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix7x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1671,6 +1701,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z15
 	VMOVUPS      64(CX), Z16
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z15, Z14, Z0
 	VFMADD231PS  Z16, Z14, Z1
@@ -1762,7 +1794,7 @@ store:
 	RET
 
 // func matrix7x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix7x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1804,6 +1836,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z8
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z7
 	VFMADD231PS  Z8, Z7, Z0
 	VBROADCASTSS (DI)(BX*1), Z7
@@ -1874,7 +1907,7 @@ store:
 	RET
 
 // func matrix7x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix7x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -1921,6 +1954,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z15
 	VMOVUPS      64(CX), Z16
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z14
 	VFMADD231PS  Z15, Z14, Z0
 	VFMADD231PS  Z16, Z14, Z1
@@ -2006,7 +2041,7 @@ store:
 	RET
 
 // func matrix8x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix8x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2059,6 +2094,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z17
 	VMOVUPS      64(CX), Z18
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z16
 	VFMADD231PS  Z17, Z16, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -2159,7 +2196,7 @@ store:
 	RET
 
 // func matrix8x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix8x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2203,6 +2240,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z9
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z8
 	VFMADD231PS  Z9, Z8, Z0
 	VBROADCASTSS (DI)(BX*1), Z8
@@ -2279,7 +2317,7 @@ store:
 	RET
 
 // func matrix8x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix8x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2329,6 +2367,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z17
 	VMOVUPS      64(CX), Z18
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z17, Z16, Z0
 	VFMADD231PS  Z18, Z16, Z1
@@ -2423,7 +2463,7 @@ store:
 	RET
 
 // func matrix9x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix9x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2479,6 +2519,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z19
 	VMOVUPS      64(CX), Z20
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z18
 	VFMADD231PS  Z19, Z18, Z0
 	VFMADD231PS  Z20, Z18, Z1
@@ -2588,7 +2630,7 @@ store:
 	RET
 
 // func matrix9x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix9x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2634,6 +2676,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z10
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z9
 	VFMADD231PS  Z10, Z9, Z0
 	VBROADCASTSS (DI)(BX*1), Z9
@@ -2716,7 +2759,7 @@ store:
 	RET
 
 // func matrix9x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix9x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2769,6 +2812,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z19
 	VMOVUPS      64(CX), Z20
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z19, Z18, Z0
 	VFMADD231PS  Z20, Z18, Z1
@@ -2872,7 +2917,7 @@ store:
 	RET
 
 // func matrix10x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix10x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -2931,6 +2976,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z21
 	VMOVUPS      64(CX), Z22
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z20
 	VFMADD231PS  Z21, Z20, Z0
 	VFMADD231PS  Z22, Z20, Z1
@@ -3049,7 +3096,7 @@ store:
 	RET
 
 // func matrix10x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix10x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3097,6 +3144,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z11
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z10
 	VFMADD231PS  Z11, Z10, Z0
 	VBROADCASTSS (DI)(BX*1), Z10
@@ -3185,7 +3233,7 @@ store:
 	RET
 
 // func matrix10x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix10x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3241,6 +3289,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z21
 	VMOVUPS      64(CX), Z22
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z21, Z20, Z0
 	VFMADD231PS  Z22, Z20, Z1
@@ -3353,7 +3403,7 @@ store:
 	RET
 
 // func matrix11x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix11x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3417,6 +3467,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z23
 	VMOVUPS      64(CX), Z24
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z22
 	VFMADD231PS  Z23, Z22, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -3546,7 +3598,7 @@ store:
 	RET
 
 // func matrix11x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix11x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3598,6 +3650,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z12
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z11
 	VFMADD231PS  Z12, Z11, Z0
 	VBROADCASTSS (DI)(BX*1), Z11
@@ -3694,7 +3747,7 @@ store:
 	RET
 
 // func matrix11x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix11x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3753,6 +3806,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z23
 	VMOVUPS      64(CX), Z24
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z23, Z22, Z0
 	VFMADD231PS  Z24, Z22, Z1
@@ -3874,7 +3929,7 @@ store:
 	RET
 
 // func matrix12x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix12x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -3941,6 +3996,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z25
 	VMOVUPS      64(CX), Z26
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z24
 	VFMADD231PS  Z25, Z24, Z0
 	VFMADD231PS  Z26, Z24, Z1
@@ -4079,7 +4136,7 @@ store:
 	RET
 
 // func matrix12x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix12x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -4133,6 +4190,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z13
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z12
 	VFMADD231PS  Z13, Z12, Z0
 	VBROADCASTSS (DI)(BX*1), Z12
@@ -4235,7 +4293,7 @@ store:
 	RET
 
 // func matrix12x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix12x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -4297,6 +4355,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z25
 	VMOVUPS      64(CX), Z26
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z25, Z24, Z0
 	VFMADD231PS  Z26, Z24, Z1
@@ -4427,7 +4487,7 @@ store:
 	RET
 
 // func matrix13x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix13x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -4497,6 +4557,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z27
 	VMOVUPS      64(CX), Z28
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z26
 	VFMADD231PS  Z27, Z26, Z0
 	VFMADD231PS  Z28, Z26, Z1
@@ -4644,7 +4706,7 @@ store:
 	RET
 
 // func matrix13x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix13x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -4700,6 +4762,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z14
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z13
 	VFMADD231PS  Z14, Z13, Z0
 	VBROADCASTSS (DI)(BX*1), Z13
@@ -4808,7 +4871,7 @@ store:
 	RET
 
 // func matrix13x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix13x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -4873,6 +4936,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z27
 	VMOVUPS      64(CX), Z28
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z27, Z26, Z0
 	VFMADD231PS  Z28, Z26, Z1
@@ -5012,7 +5077,7 @@ store:
 	RET
 
 // func matrix14x32AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix14x32AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -5085,6 +5150,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z29
 	VMOVUPS      64(CX), Z30
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (DI), Z28
 	VFMADD231PS  Z29, Z28, Z0
 	VFMADD231PS  Z30, Z28, Z1
@@ -5241,7 +5308,7 @@ store:
 	RET
 
 // func matrix14x16AVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix14x16AVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -5299,6 +5366,7 @@ segment:
 
 inner:
 	VMOVUPS      (CX), Z15
+	PREFETCHT0   2048(CX)
 	VBROADCASTSS (DI), Z14
 	VFMADD231PS  Z15, Z14, Z0
 	VBROADCASTSS (DI)(BX*1), Z14
@@ -5413,7 +5481,7 @@ store:
 	RET
 
 // func matrix14x32tAVX512(t *[25]int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·matrix14x32tAVX512(SB), NOSPLIT, $0-8
 	MOVQ  t+0(FP), AX
 	MOVQ  104(AX), CX
@@ -5481,6 +5549,8 @@ segment:
 inner:
 	VMOVUPS      (CX), Z29
 	VMOVUPS      64(CX), Z30
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
 	VBROADCASTSS (BX), Z28
 	VFMADD231PS  Z29, Z28, Z0
 	VFMADD231PS  Z30, Z28, Z1

@@ -172,14 +172,16 @@ func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 		return
 	}
 	for i := 0; i < rows8; i += 8 {
-		for j := 0; j < cols8; j += 8 {
-			s, d := src[i*lds+j:][:7*lds+8], dst[j*ldd+i:][:7*ldd+8]
+		s, d := src[i*lds:][:7*lds+cols8], dst[i:][:(cols8-1)*ldd+8]
+		if raceEnabled {
 			for r := range 8 {
-				read(s[r*lds:][:8])
-				write(d[r*ldd:][:8])
+				read(s[r*lds:][:cols8])
 			}
-			transpose8(&d[0], ldd, &s[0], lds)
+			for c := range cols8 {
+				write(d[c*ldd:][:8])
+			}
 		}
+		transpose8(&d[0], ldd, &s[0], lds, cols8/8)
 	}
 	if cols8 < cols {
 		ref.Transpose(dst[cols8*ldd:], ldd, src[cols8:], lds, rows8, cols-cols8)
