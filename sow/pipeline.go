@@ -114,6 +114,9 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 		Model: p.Model, Version: Version(), Method: r.Method, Seed: req.Seed, Width: r.Width, Height: r.Height, Params: r.Params,
 		Evaluations: map[Stage]int{}, Seconds: map[Stage]float64{},
 	}
+	for _, c := range p.scheduler.Corrected {
+		r.warn("%s", c)
+	}
 	r.plan = plan.Plan{Prompt: req.Prompt, Task: plan.Normal, Box: plan.Whole}
 	for _, c := range req.Conditions {
 		placed, err := r.settle(ctx, &c, req)
