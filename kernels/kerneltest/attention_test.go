@@ -200,3 +200,50 @@ func flat32(rows [][]float64) []float32 {
 	}
 	return x
 }
+
+func TestAttentionNaN(t *testing.T) {
+	s := kernels.AttnShape{N: 1, Heads: 2, HeadDim: 8, Queries: 70, Keys: 150, Scale: .35}
+	width := s.Heads * s.HeadDim
+	r := &kernels.Regions{Query: labels(70, 2), Key: labels(150, 2), Rules: [][]kernels.Rule{{{}, {Alpha: .5}}, {{Target: .4}, {}}}}
+	nan := float32(math.NaN())
+	each(t, func(t *testing.T) {
+		for _, regions := range []*kernels.Regions{nil, r} {
+			nans := func(spoil func(q, k, v []float32)) func(query, head, c int) bool {
+				q, k, v := random(70*width), randomSeed(150*width, 2), randomSeed(150*width, 3)
+				spoil(q, k, v)
+				dst := make([]float32, len(q))
+				kernels.Attention(dst, q, k, v, s, regions, nil)
+				return func(query, head, c int) bool { x := dst[query*width+head*8+c]; return x != x }
+			}
+			for _, key := range []int{0, 77, 149} {
+				inQ := nans(func(q, k, v []float32) { q[33*width+3] = nan })
+				inK := nans(func(q, k, v []float32) { k[key*width+3] = nan })
+				inV := nans(func(q, k, v []float32) { v[key*width+3] = nan })
+				for query := range 70 {
+					for c := range 8 {
+						require.Equal(t, query == 33, inQ(query, 0, c), "a query")
+						require.True(t, inK(query, 0, c), "a key reaches every query")
+						require.Equal(t, c == 3, inV(query, 0, c), "a value reaches its channel")
+						require.False(t, inQ(query, 1, c) || inK(query, 1, c) || inV(query, 1, c), "not the other head")
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestAttentionLargeLogits(t *testing.T) {
+	s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 4, Queries: 40, Keys: 200, Scale: 1}
+	q, k, v := random(160), randomSeed(800, 2), randomSeed(800, 3)
+	for i := range q {
+		q[i] *= 100
+	}
+	for i := range k {
+		k[i] *= 100
+	}
+	each(t, func(t *testing.T) {
+		got, _ := run(t, s, q, k, v, nil)
+		want, _ := kerneltest.Attention(q, k, v, s, nil)
+		near(t, got, want, 4e5*4*kerneltest.Epsilon) // logits of up to 4e5, known to a rounding
+	})
+}

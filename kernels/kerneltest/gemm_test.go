@@ -2,6 +2,7 @@ package kerneltest_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -149,6 +150,33 @@ func TestConv2D(t *testing.T) {
 					sums(t, got, kerneltest.Conv2D(x, w, s, ep), s.KH*s.KW*s.C, 8)
 				})
 			}
+		}
+	})
+}
+
+func TestConv2DRandom(t *testing.T) {
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	each(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for i := range rounds {
+			s := kernels.ConvShape{
+				N: 1 + r.IntN(3), H: 1 + r.IntN(20), W: 1 + r.IntN(40), C: 1 + r.IntN(40), Out: 1 + r.IntN(70),
+				KH: 1 + r.IntN(4), KW: 1 + r.IntN(4), Stride: 1 + r.IntN(3),
+				PadTop: r.IntN(4), PadLeft: r.IntN(4), PadBottom: r.IntN(4), PadRight: r.IntN(4),
+			}
+			if s.H+s.PadTop+s.PadBottom < s.KH || s.W+s.PadLeft+s.PadRight < s.KW {
+				continue
+			}
+			x, w := random(s.N*s.H*s.W*s.C), randomSeed(s.Out*s.C*s.KH*s.KW, 2)
+			dst, check := guarded(s.N * s.OutH() * s.OutW() * s.Out)
+			kernels.Conv2D(dst, x, s, kernels.PackConv(w, s.Out, s.C, s.KH, s.KW), kernels.Epilogue{})
+			check(t)
+			t.Run(fmt.Sprint(i, s), func(t *testing.T) {
+				sums(t, dst, kerneltest.Conv2D(x, w, s, kernels.Epilogue{}), s.KH*s.KW*s.C, 8)
+			})
 		}
 	})
 }
