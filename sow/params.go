@@ -35,7 +35,7 @@ type Params struct {
 	Cycles        int    `json:"cycles"`
 
 	Guidance          float64 `json:"guidance"`           // classifier-free guidance scale; 1 is none
-	InversionGuidance float64 `json:"inversion_guidance"` // the same during inversion
+	InversionGuidance float64 `json:"inversion_guidance"` // the same during inversion; 0: Guidance there too, as the reference has it
 	MaskedGuidance    bool    `json:"masked_guidance"`    // the cycles' four-prompt guidance (docs/method.md §2.3); false: plain guidance there too
 	Eta               float64 `json:"eta"`                // DDIM's eta of method text
 	EtaCycle          float64 `json:"eta_cycle"`
@@ -61,7 +61,7 @@ type Params struct {
 func DefaultParams() Params {
 	return Params{
 		Method: SOW, Width: 512, Height: 512, Steps: 10, Cycles: 10,
-		Guidance: 7.5, InversionGuidance: 7.5, MaskedGuidance: true, EtaCycle: 1, EtaFinal: 0.1,
+		Guidance: 7.5, MaskedGuidance: true, EtaCycle: 1, EtaFinal: 0.1,
 		Replace: 0.5, Back: 0.7, Late: 0.4,
 		Inversion: sampler.Aligned, LateOverwrite: Once,
 		Negative:   "a bad quality and low resolution image,extra fingers,deformed hands",
@@ -75,6 +75,14 @@ func DefaultParams() Params {
 func (p *Params) nodes() (replace, back, late int) {
 	s := float64(p.Steps)
 	return int(p.Replace * s), int(p.Back * s), int(p.Late * s)
+}
+
+// inversionGuidance is the guidance scale of inversion.
+func (p *Params) inversionGuidance() float64 {
+	if p.InversionGuidance == 0 {
+		return p.Guidance
+	}
+	return p.InversionGuidance
 }
 
 // maxSide bounds the canvas.

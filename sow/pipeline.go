@@ -215,7 +215,7 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 // plant is seed initialisation and inversion (COW §3.1): it keeps the conditions' latents of every node up to back in r.overlay and
 // returns the canvas's latents at node replace.
 func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
-	inversion, err := r.plainGuidance("", r.InversionGuidance)
+	inversion, err := r.plainGuidance("", r.inversionGuidance())
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,9 @@ func (r *run) estimate() int64 {
 	if r.MaskedGuidance && cycle == 2 {
 		cycle = 4
 	}
-	total := whole * (int64(r.replace)*(prompts(r.InversionGuidance)+prompts(r.Guidance)) + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
+	total := whole * (int64(r.replace)*(prompts(r.inversionGuidance())+prompts(r.Guidance)) + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
 	for _, c := range r.conditions {
-		total += int64(c.box.Dx()/f) * int64(c.box.Dy()/f) * int64(r.back) * prompts(r.InversionGuidance)
+		total += int64(c.box.Dx()/f) * int64(c.box.Dy()/f) * int64(r.back) * prompts(r.inversionGuidance())
 	}
 	return total
 }

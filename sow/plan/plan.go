@@ -65,6 +65,16 @@ func (b Box) Valid() bool {
 	return b[0] >= 0 && b[1] >= 0 && b[2] <= 1000 && b[3] <= 1000 && b[0] < b[2] && b[1] < b[3]
 }
 
+// UnmarshalJSON implements json.Unmarshaler: exactly four whole numbers.
+func (b *Box) UnmarshalJSON(data []byte) error {
+	var list []int
+	if err := json.Unmarshal(data, &list); err != nil || len(list) != len(b) {
+		return errors.New("box: want [ymin, xmin, ymax, xmax] in whole thousandths")
+	}
+	copy(b[:], list)
+	return nil
+}
+
 // Whole is the box of everything.
 var Whole = Box{0, 0, 1000, 1000}
 

@@ -1,0 +1,173 @@
+package sow
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/color"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/sow/picture"
+	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// tinyRun is a SOW run of few steps on a tiny model.
+func tinyRun(t testing.TB) (*Pipeline, Request) {
+	t.Helper()
+	condition, err := picture.Read("testdata/condition.png")
+	require.NoError(t, err)
+	p := openTiny(t, "sd21")
+	params := p.Defaults
+	params.Cycles = 1
+	return p, Request{Prompt: prompt, Conditions: []Condition{{Picture: condition}}, Seed: 9, Params: &params, Planner: plan.Offline{}}
+}
+
+func latents(t *testing.T, p *Pipeline, req Request) []float32 {
+	t.Helper()
+	r, err := p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	return tensor.Floats(r.Latents)
+}
+
+// TestSameBytes: the same request gives the same bytes, run after run, for any number of threads.
+func TestSameBytes(t *testing.T) {
+	p, req := tinyRun(t)
+	defer kernels.SetThreads(kernels.Threads())
+	kernels.SetThreads(1)
+	one := latents(t, p, req)
+	kernels.SetThreads(2)
+	require.Equal(t, one, latents(t, p, req))
+	require.Equal(t, one, latents(t, p, req))
+	kernels.SetThreads(5)
+	require.Equal(t, one, latents(t, p, req))
+
+	req.Seed++
+	require.NotEqual(t, one, latents(t, p, req))
+}
+
+// TestNeutralRulesAreFree: SOW without target mass, further rules or a plan is COW to the bit.
+func TestNeutralRulesAreFree(t *testing.T) {
+	p, req := tinyRun(t)
+	req.Params.TargetMass = 0
+	sow := latents(t, p, req)
+	req.Params.Method = COW
+	require.Equal(t, sow, latents(t, p, req))
+
+	req.Params.Method, req.Params.TargetMass = SOW, 0.5
+	modulated := latents(t, p, req)
+	require.NotEqual(t, sow, modulated)
+	req.Planner = nil // nothing is related to anything
+	require.Equal(t, sow, latents(t, p, req))
+}
+
+// TestMaskOfEverythingKeepsEverything: a condition of the whole canvas, overwritten at every node, is its own VAE round trip whatever the text.
+func TestMaskOfEverythingKeepsEverything(t *testing.T) {
+	p, req := tinyRun(t)
+	req.Conditions[0].Box = image.Rect(0, 0, 128, 128)
+	req.Params.LateOverwrite = Every
+	first := latents(t, p, req)
+	req.Params.Cycles = 3
+	require.Equal(t, first, latents(t, p, req), "nothing is left for the cycles to do")
+}
+
+// TestMaskSides: alpha and mask keep the same, and what is discarded does not matter.
+func TestMaskSides(t *testing.T) {
+	p, req := tinyRun(t)
+	c := req.Conditions[0].Picture
+	mask, cut, scribbled := image.NewGray(c.Bounds()), image.NewNRGBA(c.Bounds()), image.NewNRGBA(c.Bounds())
+	for y := range 64 {
+		for x := range 64 {
+			v := c.NRGBAAt(x, y)
+			cut.SetNRGBA(x, y, color.NRGBA{v.R, v.G, v.B, 0})
+			scribbled.SetNRGBA(x, y, color.NRGBA{uint8(x), 0, 255, 255})
+			if x > 20 {
+				mask.SetGray(x, y, color.Gray{255})
+				cut.SetNRGBA(x, y, v)
+				scribbled.SetNRGBA(x, y, v)
+			}
+		}
+	}
+	req.Conditions[0].Mask = mask
+	masked := latents(t, p, req)
+	req.Conditions[0] = Condition{Picture: cut}
+	require.Equal(t, masked, latents(t, p, req))
+	req.Conditions[0] = Condition{Picture: scribbled, Mask: mask}
+	require.Equal(t, masked, latents(t, p, req))
+}
+
+// TestCancel: a run stops within one step of its context.
+func TestCancel(t *testing.T) {
+	p, req := tinyRun(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	after := 0
+	req.Progress = func(e Event) {
+		if ctx.Err() != nil {
+			after++
+		}
+		if e.Stage == StageCycle {
+			cancel()
+		}
+	}
+	_, err := p.Generate(ctx, req)
+	require.ErrorIs(t, err, context.Canceled)
+	require.LessOrEqual(t, after, 1)
+}
+
+// TestProgress: the events count up to the whole, stage by stage, and previews are pictures.
+func TestProgress(t *testing.T) {
+	p, req := tinyRun(t)
+	var stages []Stage
+	var last Event
+	previews := 0
+	req.Progress = func(e Event) {
+		require.GreaterOrEqual(t, e.Done, last.Done)
+		if last = e; len(stages) == 0 || stages[len(stages)-1] != e.Stage {
+			stages = append(stages, e.Stage)
+		}
+		if e.Preview != nil && previews == 0 {
+			img, err := e.Preview()
+			require.NoError(t, err)
+			require.Equal(t, image.Pt(128, 128), img.Bounds().Size())
+			previews++
+		}
+	}
+	latents(t, p, req)
+	require.Equal(t, []Stage{StageEncode, StageInvert, StageCycle, StageFinal, StageDecode}, stages)
+	require.Equal(t, last.Total, last.Done)
+	require.Equal(t, 1, previews)
+}
+
+// TestRefuses: a wrong request is a ParamError that names the value.
+func TestRefuses(t *testing.T) {
+	for name, change := range map[string]func(*Request){
+		"method":         func(r *Request) { r.Params.Method = "inpaint" },
+		"condition":      func(r *Request) { r.Conditions = nil },
+		"conditions":     func(r *Request) { r.Conditions = append(r.Conditions, r.Conditions[0]) },
+		"width":          func(r *Request) { r.Params.Width = 130 },
+		"height":         func(r *Request) { r.Params.Height = 1 << 40 },
+		"steps":          func(r *Request) { r.Params.Steps = 0 },
+		"cycles":         func(r *Request) { r.Params.Cycles = -1 },
+		"guidance":       func(r *Request) { r.Params.Guidance = 1e9 },
+		"eta-cycle":      func(r *Request) { r.Params.EtaCycle = -0.1 },
+		"replace":        func(r *Request) { r.Params.Replace = 0.9 },
+		"late-overwrite": func(r *Request) { r.Params.LateOverwrite = "never" },
+		"inversion":      func(r *Request) { r.Params.Inversion = "ref018" },
+		"blend":          func(r *Request) { r.Params.Blend = "glue" },
+		"rule":           func(r *Request) { r.Params.Rules = []Rule{{Query: "sky", Key: ConditionRegion}} },
+		"box":            func(r *Request) { r.Conditions[0].Box = image.Rect(100, 0, 164, 64) },
+		"mask":           func(r *Request) { r.Conditions[0].Mask = image.NewGray(image.Rect(0, 0, 64, 64)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, req := tinyRun(t)
+			change(&req)
+			_, err := p.Generate(context.Background(), req)
+			var bad *ParamError
+			require.True(t, errors.As(err, &bad), "got %v", err)
+			require.ErrorContains(t, err, name)
+		})
+	}
+}
