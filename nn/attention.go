@@ -29,14 +29,18 @@ func (a *Attention) Self(x *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
 	return a.attend(x, x, p)
 }
 
-// Cross returns the attention of x [n, tokens, c] to context [n, keys, c'].
+// Cross returns the attention [n, tokens, c] of x [n, tokens, c] to context [n, keys, c']; an x of one serves all n contexts.
 func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
 	return a.attend(x, context, tensor.AttnParams{})
 }
 
 func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
 	p.Heads = a.Heads
-	return a.ToOut.Forward(tensor.Attention(a.ToQ.Forward(x), a.ToK.Forward(context), a.ToV.Forward(context), p))
+	q := a.ToQ.Forward(x)
+	if n, s := context.Shape()[0], q.Shape(); n != s[0] {
+		q = tensor.BroadcastTo(q, n, s[1], s[2])
+	}
+	return a.ToOut.Forward(tensor.Attention(q, a.ToK.Forward(context), a.ToV.Forward(context), p))
 }
 
 // FeedForward is the transformer's gated two-layer network (GEGLU).

@@ -19,13 +19,13 @@ type guided struct {
 	spent    func(prompts, cells int) // counts the work
 }
 
-// Predict implements [sampler.Denoiser]. All prompts go through in one batch.
+// Predict implements [sampler.Denoiser]. All prompts go through in one batch on the same latents.
 func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (eps *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
 	n := g.contexts.Shape()[0]
 	s := x.Shape()
 	out, err := g.unet.Forward(ctx, unet.Input{
-		Sample: tensor.BroadcastTo(x, n, s[1], s[2], s[3]), Timestep: float32(timestep), Context: g.contexts, Regions: g.regions, Mass: g.mass,
+		Sample: x, Timestep: float32(timestep), Context: g.contexts, Regions: g.regions, Mass: g.mass,
 	})
 	if err != nil {
 		return nil, err

@@ -94,7 +94,7 @@ func loadUpBlock(s *weights.Scope, previous, out, in, layers, heads int, crossAt
 func (b *UpBlock) forward(x *tensor.Tensor, skips []*tensor.Tensor, e *evaluation) (*tensor.Tensor, []*tensor.Tensor) {
 	for i := range b.layers {
 		top := len(skips) - 1
-		x = b.layers[i].forward(tensor.Concat(3, x, skips[top]), e)
+		x = b.layers[i].forward(tensor.Concat(3, x, e.forAll(skips[top])), e)
 		skips = skips[:top]
 	}
 	if b.upsampler != nil {

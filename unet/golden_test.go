@@ -56,6 +56,19 @@ func TestAgreesWithDiffusers(t *testing.T) {
 	}
 }
 
+// TestSharedSample: asking several prompts about one sample gives what asking them about copies of it gives.
+func TestSharedSample(t *testing.T) {
+	m, golden := load(t, "vpred")
+	one := tensor.Slice(tensor.ToChannelsLast(read(t, golden, "unet/sample")), 0, 0, 1)
+	in := Input{Sample: tensor.Concat(0, one, one), Timestep: 501, Context: read(t, golden, "unet/encoder_hidden_states")}
+	copies, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	in.Sample = one
+	shared, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Floats(copies), tensor.Floats(shared))
+}
+
 // TestRegionsReachEverySite checks that the rules take effect in every self-attention whose grid is large enough, and that neutral
 // rules change nothing.
 func TestRegionsReachEverySite(t *testing.T) {

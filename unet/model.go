@@ -64,14 +64,16 @@ func (c *Config) timeDim() int { return 4 * c.BlockOutChannels[0] }
 
 // Input is what one evaluation of the network is given.
 type Input struct {
-	Sample   *tensor.Tensor // [n, h, w, in]: the noisy latents
+	// Sample is the noisy latents, [n, h, w, in], or [1, h, w, in] to ask n prompts about the same ones: everything before the first
+	// cross-attention (at 64×64 cells its largest self-attention) is then computed once.
+	Sample   *tensor.Tensor
 	Timestep float32        // 0 … 999
 	Context  *tensor.Tensor // [n, tokens, cross_attention_dim]: the encoded prompts
 
 	// Regions says which part of the picture may read which, on the latent grid [h, w], in every self-attention; nil: all read all.
 	Regions *tensor.Regions
 	// Mass, if not nil, is called after each self-attention that Regions touches with the attention mass between regions,
-	// [n, heads, R, R] as in [tensor.AttnParams].
+	// [n, heads, R, R] as in [tensor.AttnParams]; [1, heads, R, R] where all prompts still share it.
 	Mass func(site Site, mass []float32)
 }
 
@@ -89,13 +91,22 @@ type evaluation struct {
 	context *tensor.Tensor
 }
 
-// selfAttention returns the parameters of the attention at site, and what to call after it.
-func (e *evaluation) selfAttention(site Site) (p tensor.AttnParams, done func()) {
+// forAll returns x for every prompt of the batch.
+func (e *evaluation) forAll(x *tensor.Tensor) *tensor.Tensor {
+	n, s := e.context.Shape()[0], x.Shape()
+	if s[0] == n {
+		return x
+	}
+	return tensor.BroadcastTo(x, n, s[1], s[2], s[3])
+}
+
+// selfAttention returns the parameters of the attention at site over a batch of n, and what to call after it.
+func (e *evaluation) selfAttention(site Site, n int) (p tensor.AttnParams, done func()) {
 	p.Regions = e.Regions.At(site.Height, site.Width)
 	if p.Regions == nil || e.Mass == nil {
 		return p, func() {}
 	}
-	p.Mass = make([]float32, e.Sample.Shape()[0]*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
+	p.Mass = make([]float32, n*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
 	return p, func() { e.Mass(site, p.Mass) }
 }
 
@@ -133,8 +144,8 @@ func (m *Model) check(in Input) error {
 		return fmt.Errorf("unet: sample: want [n, h, w, %d], got %v", m.Config.InChannels, shapeOf(in.Sample))
 	}
 	n := in.Sample.Shape()[0]
-	if in.Context == nil || in.Context.Dims() != 3 || in.Context.Shape()[0] != n || in.Context.Shape()[2] != m.Config.CrossAttentionDim {
-		return fmt.Errorf("unet: context: want [%d, tokens, %d], got %v", n, m.Config.CrossAttentionDim, shapeOf(in.Context))
+	if in.Context == nil || in.Context.Dims() != 3 || in.Context.Shape()[2] != m.Config.CrossAttentionDim || n != 1 && n != in.Context.Shape()[0] {
+		return fmt.Errorf("unet: context: want [n, tokens, %d] for the n = %d of the sample, got %v", m.Config.CrossAttentionDim, n, shapeOf(in.Context))
 	}
 	if !(in.Timestep >= 0 && in.Timestep <= 1e6) {
 		return fmt.Errorf("unet: timestep %g is out of range, want 0 … 999", in.Timestep)
