@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/sowgen/sowgen/kernels"
 )
 
 // The values of flags that are neither numbers nor free text. Each implements [github.com/spf13/pflag.Value].
@@ -116,3 +118,14 @@ func (v seedValue) Set(s string) (err error) {
 
 // randomSeed draws a seed of 32 bits: all that torch's generator looks at, and short enough to be typed.
 func randomSeed() uint64 { return uint64(rand.Uint32()) }
+
+// maxThreads bounds --threads: more than any machine has.
+const maxThreads = 256
+
+func setThreads(n int) error {
+	if n < 0 || n > maxThreads {
+		return wrongFlag("threads", n, fmt.Sprintf("want 0 (all) … %d", maxThreads))
+	}
+	kernels.SetThreads(n)
+	return nil
+}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/picture"
@@ -87,17 +86,6 @@ Numbers may be stored as F32, F16 or BF16; what is written is F32. Tensors of ot
 		return f.run(cmd.Context())
 	})
 	return cmd
-}
-
-// maxThreads bounds --threads: more than any machine has.
-const maxThreads = 256
-
-func setThreads(n int) error {
-	if n < 0 || n > maxThreads {
-		return wrongFlag("threads", n, fmt.Sprintf("want 0 (all) … %d", maxThreads))
-	}
-	kernels.SetThreads(n)
-	return nil
 }
 
 func (f *forward) run(ctx context.Context) (err error) {

@@ -232,6 +232,12 @@ func TestWarningsAreShown(t *testing.T) {
 	o := must(t, quick(t, "--json", "-o", "out.png", "--box", "33,1,64,64")...)
 	assert.Equal(t, "sowgen: warning: box 33,1,64,64 moved to 32,0,64,64: it snaps to multiples of 8 pixels\n", o.stderr)
 	assert.Contains(t, o.stdout, "moved to 32,0,64,64")
+	o = must(t, quick(t, "--json", "-o", "2.png", "--method", "cow", "--eta", "0.5", "--target-mass", "0.5")...)
+	assert.Equal(t, "sowgen: warning: no effect with method cow: --eta, --target-mass\n", o.stderr)
+	o = must(t, quick(t, "--json", "-o", "3.png", "--planner", "none")...)
+	assert.Equal(t, "sowgen: warning: without a plan nothing takes after the condition: method sow then does what cow does\n", o.stderr)
+	o = must(t, quick(t, "--json", "-o", "4.png", "--method", "cow", "--planner", "none", "--blend", "none")...)
+	assert.Empty(t, o.stderr)
 }
 
 func TestForce(t *testing.T) {

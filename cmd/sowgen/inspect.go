@@ -84,12 +84,16 @@ supported. PATH may also be builtin, the model inside the program. The exit code
 		} else {
 			err = found.print(a.stdout)
 		}
-		if n := len(found.Problems); n > 1 {
-			return fmt.Errorf("%s: %d problems; the first: %s", found.Path, n, found.Problems[0])
-		} else if n == 1 {
+		switch n := len(found.Problems); {
+		case n == 0:
+			return err
+		case n == 1 && found.Kind == "file": // it names the path
+			return errors.New(found.Problems[0])
+		case n == 1:
 			return fmt.Errorf("%s: %s", found.Path, found.Problems[0])
+		default:
+			return fmt.Errorf("%s: %d problems; the first: %s", found.Path, n, found.Problems[0])
 		}
-		return err
 	})
 	return cmd
 }

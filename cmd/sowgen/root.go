@@ -171,7 +171,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // message is the text of an error without the library's own prefix, for "sowgen: " stands before it already.
 func message(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"sow: ", "picture: "} {
+	for _, prefix := range []string{"sow: ", "picture: ", "weights: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
