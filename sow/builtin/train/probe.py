@@ -71,7 +71,7 @@ def train(args):
     if args.vae != "none":
         vae = build(*F8)
         vae.load_state_dict(torch.load(args.vae))
-        tripped = round_trip(vae, drawn[:2500])
+        tripped = round_trip(vae, drawn[:2000])
     net, clock, step = Probe(), Clock(args.minutes), 0
     optimizer = Both(list(net.named_parameters()), 3e-3, edges=("convs.0", "linear"))
     while clock.done() < 1:

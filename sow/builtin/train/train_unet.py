@@ -96,6 +96,88 @@ def warm_text(encoder, tokenizer, data, seconds):
         step += 1
 
 
+def shares(named, workers):
+    """Whose weight is whose: matrices, which cost, and vectors are both dealt out in turn."""
+    dealt, owner = {True: 0, False: 0}, []
+    for _, p in named:
+        owner.append(dealt[p.ndim > 1] % workers)
+        dealt[p.ndim > 1] += 1
+    return [[k for k, o in enumerate(owner) if o == rank] for rank in range(workers)]
+
+
+def work(rank, args, model, grads, barrier, stop):
+    """One of several processes on the same weights: each computes gradients on its own pictures and moves its own share of the
+    weights. (Two processes of one thread make half as many steps again as one process of two.)"""
+    torch.set_num_threads(1)
+    seed = int(time.time()) if args.resume else 1
+    torch.manual_seed(seed * 100 + rank)
+    rng = np.random.default_rng((seed, rank))
+    tokenizer = CLIPTokenizer.from_pretrained(args.tokenizer)
+    big, small = (Cache(args.data, args.latents, tokenizer, small=s) for s in (False, True))
+    named = list(model.named_parameters())
+    mine = shares(named, args.workers)[rank]
+    optimizer = Both([named[k] for k in mine], args.lr, edges=("unet.conv_in", "unet.conv_out", "embedding"))
+    average, seen = Average(model, args.keep), 0
+    if args.resume:
+        state = torch.load(args.resume)
+        average.weights, average.age, seen = state["average"], state["age"], state["seen"]
+        if os.path.exists(f"{args.resume}.{rank}"):
+            optimizer.load_state_dict(torch.load(f"{args.resume}.{rank}"))
+    abar = alphas()
+    weight = torch.clamp((1 - abar) / abar * 5, max=1)  # min(snr, 5) / snr
+    nothing = tokenize(tokenizer, [""])[0]
+    clock = Clock(args.minutes, args.rise, args.fall)
+    start = shown = saved = time.time()
+    step = count = 0
+    total, hits = torch.zeros(5), torch.zeros(5)
+    while not stop.value:
+        z, ids = (small if small.z and step % 12 == 11 else big).batch(rng, args.batch)
+        ids[torch.rand(len(ids)) < .1] = nothing
+        t = ((torch.arange(len(z)) + torch.rand(len(z))) * (1000 / len(z))).long()
+        noise = torch.randn_like(z)
+        a = abar[t].view(-1, 1, 1, 1)
+        noisy = (a.sqrt() * z + (1 - a).sqrt() * noise).contiguous(memory_format=torch.channels_last)
+        guess = model["unet"](noisy, t, model["text"](ids).last_hidden_state).sample
+        each = (guess - noise).square().mean((1, 2, 3))
+        model.zero_grad()
+        (each * weight[t]).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
+        for (_, p), g in zip(named, grads[rank]):
+            if p.grad is not None:
+                g.copy_(p.grad)
+        barrier.wait()
+        for k in mine:
+            if named[k][1].grad is not None:
+                named[k][1].grad = torch.stack([g[k] for g in grads]).mean(0)
+        optimizer.step(clock.rate())
+        if rank == 0:
+            stop.value = clock.done() >= 1
+        barrier.wait()
+        step, count = step + 1, count + len(z) * args.workers
+        now = time.time()
+        if rank == 0:
+            average.update(model)
+            total.index_add_(0, t // 200, each.detach())
+            hits.index_add_(0, t // 200, torch.ones(len(z)))
+            if now - shown > 30:
+                parts = " ".join(f"{v:.4f}" for v in total / hits)
+                print(f"{now - start:5.0f} s  {seen + count:7d} samples  {count / (now - start):.1f}/s  noise error by fifth of t: {parts}", flush=True)
+                total.zero_(), hits.zero_()
+                shown = now
+        if now - saved > 240 or stop.value:
+            if rank == 0:
+                put({"weights": average.weights, "seen": seen + count}, args.out)
+                put({"model": model.state_dict(), "average": average.weights, "age": average.age, "seen": seen + count}, args.out + ".state")
+            put(optimizer.state_dict(), f"{args.out}.state.{rank}")
+            saved = now
+            big.refresh(), small.refresh()
+
+
+def put(value, path):
+    torch.save(value, path + ".part")
+    os.replace(path + ".part", path)
+
+
 def main():
     ap = argparse.ArgumentParser()
     for name in ("data", "latents", "tokenizer", "out"):
@@ -103,65 +185,31 @@ def main():
     ap.add_argument("--minutes", type=float, required=True)
     ap.add_argument("--warm", type=float, default=60, help="seconds for the text encoder alone")
     ap.add_argument("--lr", type=float, default=2e-3)
-    ap.add_argument("--batch", type=int, default=32)
+    ap.add_argument("--batch", type=int, default=12, help="of one process")
+    ap.add_argument("--workers", type=int, default=2)
+    ap.add_argument("--keep", type=float, default=.997)
     ap.add_argument("--fall", type=float, default=.5)
     ap.add_argument("--rise", type=float, default=.01)
-    ap.add_argument("--resume")
+    ap.add_argument("--resume", help="an OUT.pt.state")
     args = ap.parse_args()
+    torch.set_num_threads(1)  # or the processes below could not be forked
     torch.manual_seed(1)
-    rng = np.random.default_rng(int(time.time()) if args.resume else 1)
     tokenizer = CLIPTokenizer.from_pretrained(args.tokenizer)
-    encoder, unet = text.encoder(len(tokenizer)), denoiser()
-    model = torch.nn.ModuleDict({"text": encoder, "unet": unet})
-    if not args.resume:
-        warm_text(encoder, tokenizer, args.data, args.warm)
-    big, small = (Cache(args.data, args.latents, tokenizer, small=s) for s in (False, True))
-    optimizer = Both(list(model.named_parameters()), args.lr, edges=("unet.conv_in", "unet.conv_out", "embedding"))
-    average = Average(model, .998)
-    seen = 0
+    model = torch.nn.ModuleDict({"text": text.encoder(len(tokenizer)), "unet": denoiser().to(memory_format=torch.channels_last)})
     if args.resume:
-        state = torch.load(args.resume)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.weights, average.age, seen = state["average"], state["age"], state["seen"]
-    abar = alphas()
-    weight = torch.clamp((1 - abar) / abar * 5, max=1)  # min(snr, 5) / snr
-    nothing = tokenize(tokenizer, [""])[0]
-    clock = Clock(args.minutes, args.rise, args.fall)
-    start = shown = saved = time.time()
-    step = count = 0
-    total = torch.zeros(5)
-    hits = torch.zeros(5)
-    while clock.done() < 1:
-        z, ids = (small if small.z and step % 12 == 11 else big).batch(rng, args.batch)
-        ids[torch.rand(len(ids)) < .1] = nothing
-        t = ((torch.arange(len(z)) + torch.rand(len(z))) * (1000 / len(z))).long()
-        noise = torch.randn_like(z)
-        a = abar[t].view(-1, 1, 1, 1)
-        guess = unet(a.sqrt() * z + (1 - a).sqrt() * noise, t, encoder(ids).last_hidden_state).sample
-        each = (guess - noise).square().mean((1, 2, 3))
-        optimizer.zero_grad()
-        (each * weight[t]).mean().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.)
-        optimizer.step(clock.rate())
-        average.update(model)
-        step, count = step + 1, count + len(z)
-        total.index_add_(0, t // 200, each.detach())
-        hits.index_add_(0, t // 200, torch.ones(len(z)))
-        now = time.time()
-        if now - shown > 30:
-            parts = " ".join(f"{v:.4f}" for v in total / hits)
-            print(f"{now - start:5.0f} s  {seen + count:7d} samples  {count / (now - start):.1f}/s  noise error by fifth of t: {parts}", flush=True)
-            total.zero_(), hits.zero_()
-            shown = now
-            big.refresh(), small.refresh()
-        if now - saved > 240 or clock.done() >= 1:
-            torch.save({"weights": average.weights, "seen": seen + count}, args.out + ".part")
-            os.replace(args.out + ".part", args.out)
-            torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights, "age": average.age,
-                        "seen": seen + count}, args.out + ".state.part")
-            os.replace(args.out + ".state.part", args.out + ".state")
-            saved = now
+        model.load_state_dict(torch.load(args.resume)["model"])
+    else:
+        warm_text(model["text"], tokenizer, args.data, args.warm)
+    model.zero_grad()
+    model.share_memory()
+    grads = [[torch.zeros_like(p).share_memory_() for p in model.parameters()] for _ in range(args.workers)]
+    fork = torch.multiprocessing.get_context("fork")
+    barrier, stop = fork.Barrier(args.workers), fork.Value("b", 0)
+    several = [fork.Process(target=work, args=(rank, args, model, grads, barrier, stop)) for rank in range(args.workers)]
+    for p in several:
+        p.start()
+    for p in several:
+        p.join()
 
 
 if __name__ == "__main__":
