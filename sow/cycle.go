@@ -18,7 +18,7 @@ func (r *run) invert(ctx context.Context, x *tensor.Tensor, upto int, denoiser s
 		}
 		x = r.ddim.Invert(x, eps, k)
 		nodes = append(nodes, x)
-		r.step(0, k+1, nil)
+		r.step(ctx, 0, k+1, nil)
 	}
 	return nodes, nil
 }
@@ -35,7 +35,7 @@ func (r *run) cycle(ctx context.Context, x *tensor.Tensor, denoiser sampler.Deno
 			}
 			clean := r.ddim.Clean(x, eps, k)
 			x = r.into(r.ddim.Step(x, eps, k, float32(r.EtaCycle), r.noise), k-1)
-			r.step(c+1, k-1, clean)
+			r.step(ctx, c+1, k-1, clean)
 		}
 	}
 	return x, nil
@@ -53,7 +53,7 @@ func (r *run) final(ctx context.Context, x *tensor.Tensor, from int, eta float64
 		if k-1 == r.late || r.LateOverwrite == Every {
 			x = r.into(x, k-1)
 		}
-		r.step(0, k-1, clean)
+		r.step(ctx, 0, k-1, clean)
 	}
 	return x, nil
 }

@@ -36,30 +36,30 @@ func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (e
 
 // plainGuidance is classifier-free guidance (Ho & Salimans 2022) away from negative: two prompts, or one where scale ≤ 1 makes the
 // other unused.
-func (r *run) plainGuidance(negative string, scale float64) (*guided, error) {
+func (r *run) plainGuidance(ctx context.Context, negative string, scale float64) (*guided, error) {
 	if scale <= 1 {
-		return r.guided(func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, r.plan.Prompt)
+		return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, r.plan.Prompt)
 	}
-	return r.guided(func(p []*tensor.Tensor) *tensor.Tensor {
+	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.Guide(p[0], p[1], float32(scale))
 	}, negative, r.plan.Prompt)
 }
 
 // maskedGuidance is the cycles' guidance by four prompts: outside the condition, away from what must not appear a second time and
 // towards variety (docs/method.md §2.3). At scale ≤ 1 only the text's own prediction is left of it.
-func (r *run) maskedGuidance() (*guided, error) {
+func (r *run) maskedGuidance(ctx context.Context) (*guided, error) {
 	if !r.MaskedGuidance || r.Guidance <= 1 {
-		return r.plainGuidance(r.Negative, r.Guidance)
+		return r.plainGuidance(ctx, r.Negative, r.Guidance)
 	}
-	return r.guided(func(p []*tensor.Tensor) *tensor.Tensor {
+	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.MaskedGuide(p[0], p[1], p[2], p[3], r.mask, float32(r.Guidance))
 	}, r.Negative, r.plan.Prompt, r.Suppress, r.Diverse)
 }
 
-func (r *run) guided(combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...string) (*guided, error) {
+func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...string) (*guided, error) {
 	var contexts []*tensor.Tensor
 	for _, text := range prompts {
-		c, err := r.encodePrompt(text)
+		c, err := r.encodePrompt(ctx, text)
 		if err != nil {
 			return nil, err
 		}

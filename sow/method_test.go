@@ -194,7 +194,7 @@ func diffusion(t *testing.T, p *Pipeline, steps int, levels sampler.Levels) (*ru
 	r, err := p.newRun(context.Background(), Request{Params: &params})
 	require.NoError(t, err)
 	r.begin(StageFinal)
-	g, err := r.plainGuidance("", 1)
+	g, err := r.plainGuidance(context.Background(), "", 1)
 	require.NoError(t, err)
 	return r, g
 }
@@ -206,7 +206,7 @@ func flat(t *testing.T, r *run, v uint8) *tensor.Tensor {
 	for i := range img.Pix {
 		img.Pix[i] = v
 	}
-	_, mean, err := r.encodePicture(img)
+	_, mean, err := r.encodePicture(context.Background(), img)
 	require.NoError(t, err)
 	return mean
 }
@@ -226,7 +226,7 @@ func merged(white, grey *tensor.Tensor, inside func(y, x int) bool) *tensor.Tens
 // luminance returns the mean of the picture over the pixels that inside says, 0 … 255.
 func luminance(t *testing.T, r *run, latents *tensor.Tensor, inside func(y, x int) bool) float64 {
 	t.Helper()
-	decoded, err := r.decode(latents)
+	decoded, err := r.decode(context.Background(), latents)
 	require.NoError(t, err)
 	x, s := tensor.Floats(decoded), decoded.Shape()
 	sum, n := 0.0, 0.0
@@ -332,7 +332,7 @@ func TestInvertRoundTrip(t *testing.T) {
 		for _, levels := range []sampler.Levels{sampler.Aligned, sampler.Ref017} {
 			r, g := diffusion(t, p, steps, levels)
 			whole, _ := onCanvas(t, p, c)
-			_, x, err := r.encodePicture(whole)
+			_, x, err := r.encodePicture(context.Background(), whole)
 			require.NoError(t, err)
 			node := int(0.7 * float64(steps))
 			nodes, err := r.invert(context.Background(), x, node, g)
@@ -360,7 +360,7 @@ func TestAttentionMassMoves(t *testing.T) {
 		require.NoError(t, err)
 		x, err := r.plant(context.Background())
 		require.NoError(t, err)
-		g, err := r.maskedGuidance()
+		g, err := r.maskedGuidance(context.Background())
 		require.NoError(t, err)
 		var kept [][]bool
 		for _, c := range r.conditions {

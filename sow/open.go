@@ -23,8 +23,17 @@ const Builtin = "builtin"
 // Open loads a model: "builtin", or a folder in the diffusers layout of Stable Diffusion 1.x or 2.x (model_index.json, scheduler,
 // text_encoder, tokenizer, unet, vae).
 func Open(model string) (*Pipeline, error) {
+	fsys, err := Folder(model)
+	if err != nil {
+		return nil, err
+	}
+	return OpenFS(fsys, model)
+}
+
+// Folder returns the files of a model that [Open] would load.
+func Folder(model string) (fs.FS, error) {
 	if model == Builtin {
-		return OpenFS(builtin.Model, Builtin)
+		return builtin.Model, nil
 	}
 	info, err := os.Stat(model)
 	if err != nil {
@@ -33,7 +42,7 @@ func Open(model string) (*Pipeline, error) {
 	if !info.IsDir() {
 		return nil, fmt.Errorf("sow: model %s: want a folder in the diffusers layout, not a file", model)
 	}
-	return OpenFS(os.DirFS(model), model)
+	return os.DirFS(model), nil
 }
 
 // OpenFS loads a model from a file system that holds its folder; name is what errors and reports call it.

@@ -82,7 +82,7 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 	if err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}
-	return r.finish(latents)
+	return r.finish(ctx, latents)
 }
 
 // newRun checks the request, lets the planner plan and puts every condition in its place.
@@ -170,13 +170,18 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 		r.warn("the condition of %d×%d is stretched to its box of %d×%d", size.X, size.Y, box.Dx(), box.Dy())
 	}
 	r.plan.Box = thousandths(box, r.Width, r.Height)
-	return c.place(mask, box)
+	r.report.Placed = []int{box.Min.X, box.Min.Y, box.Dx(), box.Dy()}
+	placed, err := c.place(mask, box)
+	if err == nil && !slices.Contains(keptCells(placed, r.Height/factor, r.Width/factor, factor), true) {
+		err = badParam("mask", "(keeps no latent cell)", fmt.Sprintf("it is finer than the VAE's %d pixels; want a larger box or mask", factor))
+	}
+	return placed, err
 }
 
 // textToImage is plain DDIM sampling from noise.
 func (r *run) textToImage(ctx context.Context) (*tensor.Tensor, error) {
 	r.begin(StageEncode)
-	denoiser, err := r.plainGuidance(r.Negative, r.Guidance)
+	denoiser, err := r.plainGuidance(ctx, r.Negative, r.Guidance)
 	if err != nil {
 		return nil, err
 	}
@@ -193,14 +198,14 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	cycles, err := r.maskedGuidance()
+	cycles, err := r.maskedGuidance(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if r.Method == SOW {
 		cycles.regions = r.modulation()
 	}
-	final, err := r.plainGuidance("", r.Guidance)
+	final, err := r.plainGuidance(ctx, "", r.Guidance)
 	if err != nil {
 		return nil, err
 	}
@@ -215,24 +220,24 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 // plant is seed initialisation and inversion (COW §3.1): it keeps the conditions' latents of every node up to back in r.overlay and
 // returns the canvas's latents at node replace.
 func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
-	inversion, err := r.plainGuidance("", r.inversionGuidance())
+	inversion, err := r.plainGuidance(ctx, "", r.inversionGuidance())
 	if err != nil {
 		return nil, err
 	}
 	// The stream of random numbers: first the conditions', then the canvas's sample.
 	var seeds []*tensor.Tensor
 	for _, c := range r.conditions {
-		x, mean, err := r.encodePicture(c.seed)
+		x, mean, err := r.encodePicture(ctx, c.seed)
 		if err != nil {
 			return nil, err
 		}
 		seeds = append(seeds, x)
-		if err := r.measureCeiling(c, mean); err != nil {
+		if err := r.measureCeiling(ctx, c, mean); err != nil {
 			return nil, err
 		}
 	}
 	whole, _ := canvas(r.Width, r.Height, r.conditions)
-	x, _, err := r.encodePicture(whole)
+	x, _, err := r.encodePicture(ctx, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -261,11 +266,7 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 		if err != nil {
 			return err
 		}
-		kept := keptCells(c, h, w, f)
-		if !slices.Contains(kept, true) {
-			return badParam("mask", "(keeps no latent cell)", fmt.Sprintf("it is finer than the VAE's %d pixels; want a larger box or mask", f))
-		}
-		for cell, keep := range kept {
+		for cell, keep := range keptCells(c, h, w, f) {
 			if !keep {
 				continue
 			}
@@ -293,7 +294,7 @@ func (r *run) modulation() *tensor.Regions {
 }
 
 // encodePrompt returns the hidden states [1, tokens, hidden] of text, each text once per run.
-func (r *run) encodePrompt(text string) (*tensor.Tensor, error) {
+func (r *run) encodePrompt(ctx context.Context, text string) (*tensor.Tensor, error) {
 	if c, ok := r.prompts[text]; ok {
 		return c, nil
 	}
@@ -302,7 +303,7 @@ func (r *run) encodePrompt(text string) (*tensor.Tensor, error) {
 	if cut != "" {
 		r.warn("the prompt is longer than the model's %d tokens; it does not see %q", length, cut)
 	}
-	c, err := r.text.Encode(context.Background(), ids)
+	c, err := r.text.Encode(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -311,8 +312,8 @@ func (r *run) encodePrompt(text string) (*tensor.Tensor, error) {
 }
 
 // encodePicture returns a sample of a picture's latents and their mean, both scaled as the UNet has them.
-func (r *run) encodePicture(img *image.NRGBA) (sample, mean *tensor.Tensor, err error) {
-	mean, logvar, err := r.vae.Encode(picture.ToTensor(img))
+func (r *run) encodePicture(ctx context.Context, img *image.NRGBA) (sample, mean *tensor.Tensor, err error) {
+	mean, logvar, err := r.vae.Encode(ctx, picture.ToTensor(img))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -323,8 +324,8 @@ func (r *run) encodePicture(img *image.NRGBA) (sample, mean *tensor.Tensor, err 
 }
 
 // decode returns the picture [1, h, w, 3] in [0, 1] of scaled latents.
-func (r *run) decode(latents *tensor.Tensor) (*tensor.Tensor, error) {
-	x, err := r.vae.Decode(tensor.Scale(latents, 1/float32(r.vae.Config.ScalingFactor)))
+func (r *run) decode(ctx context.Context, latents *tensor.Tensor) (*tensor.Tensor, error) {
+	x, err := r.vae.Decode(ctx, tensor.Scale(latents, 1/float32(r.vae.Config.ScalingFactor)))
 	if err != nil {
 		return nil, err
 	}
@@ -332,9 +333,9 @@ func (r *run) decode(latents *tensor.Tensor) (*tensor.Tensor, error) {
 }
 
 // finish decodes, blends and reports.
-func (r *run) finish(latents *tensor.Tensor) (*Result, error) {
+func (r *run) finish(ctx context.Context, latents *tensor.Tensor) (*Result, error) {
 	r.begin(StageDecode)
-	decoded, err := r.decode(latents)
+	decoded, err := r.decode(ctx, latents)
 	if err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sow
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"time"
@@ -62,11 +63,11 @@ func (r *run) closeStage() {
 }
 
 // step reports that a node is reached; clean is the picture as it looks from there, nil where there is none.
-func (r *run) step(cycle, node int, clean *tensor.Tensor) {
+func (r *run) step(ctx context.Context, cycle, node int, clean *tensor.Tensor) {
 	e := Event{Stage: r.progress.stage, Cycle: cycle, Step: node}
 	if clean != nil {
 		e.Preview = func() (image.Image, error) {
-			decoded, err := r.decode(clean)
+			decoded, err := r.decode(ctx, clean)
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 package sow
 
 import (
+	"context"
 	"encoding/json"
 	"image"
 	"math"
@@ -20,7 +21,8 @@ type Report struct {
 	Width    int      `json:"width"`
 	Height   int      `json:"height"`
 	Params   Params   `json:"params"`
-	Kept     *Kept    `json:"kept,omitempty"` // nil without a condition
+	Placed   []int    `json:"placed,omitempty"` // where the condition went: x, y, width, height in pixels
+	Kept     *Kept    `json:"kept,omitempty"`   // nil without a condition
 	Warnings []string `json:"warnings,omitempty"`
 
 	Evaluations map[Stage]int     `json:"evaluations"` // of the UNet, by stage, each prompt counted
@@ -56,8 +58,8 @@ func (d *Decibel) UnmarshalJSON(data []byte) error {
 }
 
 // measureCeiling notes how well the VAE alone brings a condition back.
-func (r *run) measureCeiling(c *placed, mean *tensor.Tensor) error {
-	decoded, err := r.decode(mean)
+func (r *run) measureCeiling(ctx context.Context, c *placed, mean *tensor.Tensor) error {
+	decoded, err := r.decode(ctx, mean)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package vae
 
 import (
+	"context"
 	"slices"
 
 	"github.com/sowgen/sowgen/nn"
@@ -50,17 +51,20 @@ func loadDecoder(root *weights.Scope, cfg *Config) *decoder {
 }
 
 // forward returns pictures [n, f·h, f·w, out] for latents x [n, h, w, latent].
-func (d *decoder) forward(x *tensor.Tensor) *tensor.Tensor {
+func (d *decoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	if d.postQuantConv != nil {
 		x = d.postQuantConv.Forward(x)
 	}
 	x = d.mid.forward(d.convIn.Forward(x))
 	for _, b := range d.up {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		x = b.resnets.forward(x)
 		if b.upsampler != nil {
 			s := x.Shape()
 			x = b.upsampler.Forward(x, 2*s[1], 2*s[2])
 		}
 	}
-	return d.convOut.Forward(d.convNormOut.ForwardSiLU(x))
+	return d.convOut.Forward(d.convNormOut.ForwardSiLU(x)), nil
 }

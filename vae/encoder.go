@@ -1,6 +1,8 @@
 package vae
 
 import (
+	"context"
+
 	"github.com/sowgen/sowgen/nn"
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/tensor"
@@ -46,9 +48,12 @@ func loadEncoder(root *weights.Scope, cfg *Config) *encoder {
 }
 
 // forward returns the moments [n, h/f, w/f, 2·latent] of pictures x [n, h, w, in].
-func (e *encoder) forward(x *tensor.Tensor) *tensor.Tensor {
+func (e *encoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	x = e.convIn.Forward(x)
 	for _, b := range e.down {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		x = b.resnets.forward(x)
 		if b.downsampler != nil {
 			x = b.downsampler.Forward(x)
@@ -58,5 +63,5 @@ func (e *encoder) forward(x *tensor.Tensor) *tensor.Tensor {
 	if e.quantConv != nil {
 		x = e.quantConv.Forward(x)
 	}
-	return x
+	return x, nil
 }

@@ -1,6 +1,7 @@
 package vae
 
 import (
+	"context"
 	"os"
 	"testing"
 
@@ -42,12 +43,12 @@ func TestAgreesWithDiffusers(t *testing.T) {
 	for _, kind := range []string{"sd15", "sd21", "vpred"} {
 		t.Run(kind, func(t *testing.T) {
 			m, golden := load(t, kind)
-			mean, logvar, err := m.Encode(tensor.ToChannelsLast(read(t, golden, "vae_encoder/image")))
+			mean, logvar, err := m.Encode(context.Background(), tensor.ToChannelsLast(read(t, golden, "vae_encoder/image")))
 			require.NoError(t, err)
 			tensortest.CloseToStd(t, tensor.ToChannelsFirst(mean), read(t, golden, "vae_encoder/mean"), 1e-4)
 			tensortest.CloseToStd(t, tensor.ToChannelsFirst(logvar), read(t, golden, "vae_encoder/logvar"), 1e-4)
 
-			image, err := m.Decode(tensor.ToChannelsLast(read(t, golden, "vae_decoder/latents")))
+			image, err := m.Decode(context.Background(), tensor.ToChannelsLast(read(t, golden, "vae_decoder/latents")))
 			require.NoError(t, err)
 			tensortest.CloseToStd(t, tensor.ToChannelsFirst(image), read(t, golden, "vae_decoder/image"), 1e-4)
 		})
@@ -65,10 +66,16 @@ func TestSampleIsMeanAndNoise(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	m, _ := load(t, "sd21")
-	_, _, err := m.Encode(tensor.New(1, 60, 64, 3))
+	_, _, err := m.Encode(context.Background(), tensor.New(1, 60, 64, 3))
 	require.ErrorContains(t, err, "multiples of 8")
-	_, err = m.Decode(tensor.New(1, 8, 8, 3))
+	_, err = m.Decode(context.Background(), tensor.New(1, 8, 8, 3))
 	require.ErrorContains(t, err, "[n, h, w, 4]")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, _, err = m.Encode(ctx, tensor.New(1, 64, 64, 3))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = m.Decode(ctx, tensor.New(1, 8, 8, 4))
+	require.ErrorIs(t, err, context.Canceled)
 	for want, change := range map[string]func(*Config){
 		"latent_channels":    func(c *Config) { c.LatentChannels = 0 },
 		"scaling_factor":     func(c *Config) { c.ScalingFactor = 0 },

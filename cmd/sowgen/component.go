@@ -1,17 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"path"
 
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sampler"
-	"github.com/sowgen/sowgen/sow"
-	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
 )
@@ -73,19 +68,4 @@ func loadComponent[C, M any](fsys fs.FS, dir, base string, read func(fs.FS, stri
 	}
 	defer src.Close()
 	return build(cfg, src)
-}
-
-// folder returns the files of a model.
-func folder(model string) (fs.FS, error) {
-	if model == sow.Builtin {
-		return builtin.Model, nil
-	}
-	info, err := os.Stat(model)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w; want a folder in the diffusers layout, or %q", model, errors.Unwrap(err), sow.Builtin)
-	}
-	if !info.IsDir() {
-		return nil, fmt.Errorf("model %s: want a folder in the diffusers layout, not a file", model)
-	}
-	return os.DirFS(model), nil
 }

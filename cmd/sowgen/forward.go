@@ -96,7 +96,7 @@ func (f *forward) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer f.in.Close()
-	if f.fsys, err = folder(f.model); err != nil {
+	if f.fsys, err = sow.Folder(f.model); err != nil {
 		return err
 	}
 	out, err := unlessDone(ctx, func() (tensors, error) { return passages[f.part](f, ctx) })
@@ -201,7 +201,7 @@ func (f *forward) unet(ctx context.Context) (tensors, error) {
 	return tensors{"sample": tensor.ToChannelsFirst(tensor.Concat(0, parts...))}, nil
 }
 
-func (f *forward) encoder(_ context.Context) (tensors, error) {
+func (f *forward) encoder(ctx context.Context) (tensors, error) {
 	image, err := f.images("image")
 	if err != nil {
 		return nil, err
@@ -210,14 +210,14 @@ func (f *forward) encoder(_ context.Context) (tensors, error) {
 	if err != nil {
 		return nil, err
 	}
-	mean, logvar, err := m.Encode(image)
+	mean, logvar, err := m.Encode(ctx, image)
 	if err != nil {
 		return nil, err
 	}
 	return tensors{"mean": tensor.ToChannelsFirst(mean), "logvar": tensor.ToChannelsFirst(logvar)}, nil
 }
 
-func (f *forward) decoder(_ context.Context) (tensors, error) {
+func (f *forward) decoder(ctx context.Context) (tensors, error) {
 	latents, err := f.images("latents")
 	if err != nil {
 		return nil, err
@@ -226,7 +226,7 @@ func (f *forward) decoder(_ context.Context) (tensors, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := m.Decode(latents)
+	image, err := m.Decode(ctx, latents)
 	if err != nil {
 		return nil, err
 	}

@@ -201,7 +201,7 @@ func (g *generate) request() (*sow.Request, *inputs, error) {
 
 // open loads the model.
 func (g *generate) open(ctx context.Context) (*sow.Pipeline, error) {
-	if _, err := folder(g.model); err != nil {
+	if _, err := sow.Folder(g.model); err != nil {
 		return nil, err
 	}
 	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(g.model) })

@@ -206,6 +206,7 @@ func TestJSONReport(t *testing.T) {
 		Params                                          map[string]any
 		Kept                                            map[string]float64
 		Condition                                       inputFile
+		Placed                                          []int
 		Evaluations                                     map[string]int
 		Seconds                                         map[string]float64
 		TotalSeconds                                    float64 `json:"total_seconds"`

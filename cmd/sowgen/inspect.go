@@ -106,7 +106,7 @@ func inspect(ctx context.Context, at string) (*inspection, error) {
 		in.file(ctx)
 		return in, nil
 	}
-	fsys, err := folder(at)
+	fsys, err := sow.Folder(at)
 	if err != nil {
 		return nil, err
 	}
