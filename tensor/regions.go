@@ -66,7 +66,8 @@ func (r *Regions) invalid() string {
 		for c, rule := range row {
 			// Written so that NaN fails too.
 			if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) || !(rule.Beta-rule.Beta == 0) {
-				return fmt.Sprintf("regions: rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta", a, c, rule)
+				return fmt.Sprintf("regions: rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta",
+					a, c, rule)
 			}
 		}
 	}

@@ -37,7 +37,8 @@ func TestClose(t *testing.T) {
 	}{
 		{"equal", []float32{1, 2}, []float32{1, 2}, 0, ""},
 		{"relative to the largest", []float32{0.5, -100}, []float32{0, -100}, 0.005, ""},
-		{"just off", []float32{0.51, -100}, []float32{0, -100}, 0.005, "element 0: got 0.51, want 0: off by 0.51, want ≤ 0.5 = 0.005 × the largest magnitude, 100; the worst of 2 elements, of which 1 are off"},
+		{"just off", []float32{0.51, -100}, []float32{0, -100}, 0.005,
+			"element 0: got 0.51, want 0: off by 0.51, want ≤ 0.5 = 0.005 × the largest magnitude, 100; the worst of 2 elements, of which 1 are off"},
 		{"the worst one", []float32{1, 3, 2}, []float32{0, 0, 0}, 0.5, "element 1: got 3, want 0"},
 		{"zeros", []float32{0.1}, []float32{0}, 0.1001, ""},
 		{"NaN got", []float32{nan, 9}, []float32{1, 1}, 1, "element 0: got NaN, want 1"},

@@ -179,8 +179,8 @@ func TestDeviceOperators(t *testing.T) {
 	want([]float32{1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 12}, tensor.Permute(x, 1, 0), 4, 3)
 	want([]float32{1, 2, 5, 6, 9, 10}, tensor.Split(x, 1, 2)[0], 3, 2)
 	want([]float32{1, 2, 3, 4, 1, 2, 3, 4}, tensor.Concat(0, tensor.Slice(x, 0, 0, 1), tensor.Slice(x, 0, 0, 1)), 2, 4)
-	want([]float32{20, 21, 22}, tensor.Add(tensor.Sum(tensor.BroadcastTo(tensor.Slice(x, 0, 0, 1), 3, 4), 1), tensor.Gather(tensor.Reshape(x, 4, 3), []int32{3})),
-		1, 3)
+	rows := tensor.BroadcastTo(tensor.Slice(x, 0, 0, 1), 3, 4)
+	want([]float32{20, 21, 22}, tensor.Add(tensor.Sum(rows, 1), tensor.Gather(tensor.Reshape(x, 4, 3), []int32{3})), 1, 3)
 	want([]float32{78}, tensor.Sum(x, -1), 1)
 	require.Same(t, x, tensor.To(d, x))
 	require.Equal(t, tensor.ToF16(tensor.To(cpu, x)), tensor.ToF16(x))
