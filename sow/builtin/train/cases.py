@@ -31,8 +31,10 @@ def write_examples(folder):
     os.makedirs(folder, exist_ok=True)
     for k, (name, person) in enumerate(EXAMPLES.items()):
         image, mask, _ = scenes.small_head(FIRST - 100 + k, person=person, fill=FILL)
+        mask = mask.point(lambda v: 255 if v > 127 else 0)
+        image.putalpha(mask)  # cut out: what is not transparent is kept, so that the examples need no --mask ...
         image.save(f"{folder}/{name}.png", optimize=True)
-        mask.point(lambda v: 255 if v > 127 else 0).save(f"{folder}/{name}-mask.png", optimize=True)
+        mask.save(f"{folder}/{name}-mask.png", optimize=True)  # ... which is here all the same, to show it
 
 
 def write_cases(folder, count=16):
