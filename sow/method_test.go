@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/sow/eval"
@@ -33,8 +34,8 @@ type heldOut struct {
 
 func builtinModel(t *testing.T) *Pipeline {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("runs the built-in model for many seconds")
+	if testing.Short() || kernels.Implementation() == "go" {
+		t.Skip("runs the built-in model for many seconds, for many minutes on plain Go kernels")
 	}
 	p, err := Open(Builtin)
 	require.NoError(t, err)
