@@ -71,8 +71,45 @@ func face(mask *image.Gray) plan.Box {
 			}
 		}
 	}
+	bounds = bounds.Sub(b.Min)
 	w, h := b.Dx(), b.Dy()
 	return plan.Box{bounds.Min.Y * 1000 / h, bounds.Min.X * 1000 / w, bounds.Max.Y * 1000 / h, bounds.Max.X * 1000 / w}
+}
+
+// PlanInput is what a planner is told about the condition on a canvas of that size. Generate tells its planner itself; this is for those who
+// want a plan alone.
+func (c *Condition) PlanInput(prompt string, width, height int) (plan.Input, error) {
+	if err := c.check(width, height); err != nil {
+		return plan.Input{}, err
+	}
+	mask, err := c.keep()
+	if err != nil {
+		return plan.Input{}, err
+	}
+	in := plan.Input{Prompt: prompt, Width: width, Height: height, Face: face(mask), Picture: visible{c.Picture, mask}}
+	if !c.Box.Empty() {
+		box := thousandths(c.Box, width, height)
+		in.Box = &box
+	}
+	return in, nil
+}
+
+// visible is a condition with what is not kept in grey, worked out pixel by pixel: most planners never look.
+type visible struct {
+	*image.NRGBA
+	mask *image.Gray
+}
+
+func (v visible) At(x, y int) color.Color { return v.RGBA64At(x, y) }
+
+func (v visible) RGBA64At(x, y int) color.RGBA64 {
+	b, m := v.Rect, v.mask.Rect
+	shown := grey
+	if image.Pt(x, y).In(b) && v.mask.GrayAt(x-b.Min.X+m.Min.X, y-b.Min.Y+m.Min.Y).Y >= 128 {
+		shown = v.NRGBAAt(x, y)
+	}
+	r, g, bl, a := shown.RGBA()
+	return color.RGBA64{uint16(r), uint16(g), uint16(bl), uint16(a)}
 }
 
 // place resizes the condition to box. A picture of exactly that size goes in bit for bit.

@@ -150,7 +150,7 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 		planned = thousandths(box, r.Width, r.Height)
 	}
 	if req.Planner != nil {
-		in := plan.Input{Prompt: req.Prompt, Width: r.Width, Height: r.Height, Face: face(mask)}
+		in := plan.Input{Prompt: req.Prompt, Width: r.Width, Height: r.Height, Face: face(mask), Picture: visible{c.Picture, mask}, Fits: r.fits}
 		if !c.Box.Empty() {
 			in.Box = &planned
 		}
@@ -162,6 +162,9 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 			return nil, fmt.Errorf("sow: plan: %w", err)
 		}
 		planned = r.plan.Box
+		for _, w := range r.plan.Warnings {
+			r.warn("%s", w)
+		}
 	}
 	if c.Box.Empty() {
 		box = boxFor(planned, size, r.Width, r.Height, factor)
@@ -291,6 +294,12 @@ func (r *run) modulation() *tensor.Regions {
 		kept = append(kept, keptCells(c, h, w, f))
 	}
 	return modulation(&r.plan, kept, h, w, r.rules(), len(r.unet.Config.BlockOutChannels))
+}
+
+// fits tells whether the text encoder sees all of a text.
+func (r *run) fits(text string) bool {
+	_, cut := r.tokenizer.Encode(text, r.text.Config.MaxPositionEmbeddings)
+	return cut == ""
 }
 
 // encodePrompt returns the hidden states [1, tokens, hidden] of text, each text once per run.

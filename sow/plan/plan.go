@@ -1,6 +1,6 @@
 // Package plan says how a picture is to grow: what the prompt is, where the condition goes on the canvas, what must grow out of it and how
-// strongly. A [Planner] makes a [Plan] before any diffusion; [Offline] is rules without a network, [ReadFile] replays a plan.json that a
-// person may have edited.
+// strongly. A [Planner] makes a [Plan] before any diffusion; [Offline] is rules without a network, [Vision] asks a model that sees,
+// [ReadFile] replays a plan.json that a person may have edited.
 //
 // Coordinates are those vision models speak: boxes [ymin, xmin, ymax, xmax] in thousandths of the canvas.
 package plan
@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 )
@@ -29,6 +30,10 @@ type Input struct {
 	Face Box
 	// Box is where the user put the condition; nil leaves the choice to the planner.
 	Box *Box
+	// Picture is the condition, with what is not kept of it in grey. Planners that do not look may be given nil.
+	Picture image.Image
+	// Fits tells whether the text encoder sees all of a caption; nil: planners go by the number of words.
+	Fits func(caption string) bool
 }
 
 // Plan is what a planner decided.
@@ -37,6 +42,8 @@ type Plan struct {
 	Task    Task      `json:"task"`
 	Box     Box       `json:"box"` // where the condition goes
 	Related []Related `json:"related,omitempty"`
+
+	Warnings []string `json:"-"` // what the user should hear about how it was made
 }
 
 // Task is what kind of picture is asked for.
