@@ -25,14 +25,17 @@ func (CPU) Reduce(op ReduceOp, dst, x *Tensor, outer, n, inner int) {
 		partial = make([]float64, pieces*len(d))
 	}
 	split(pieces*outer*blocks, max(1, n/pieces*columns), func(unit int) {
-		sums := accumulatorPool.Get().(*[accumulators]float64)
-		defer accumulatorPool.Put(sums)
 		first, o, piece := unit%blocks*columns, unit/blocks%outer, unit/blocks/outer
 		from, to := piece*n/pieces, (piece+1)*n/pieces
-		x, acc := s[(o*n+from)*inner+first:], sums[:min(columns, inner-first)]
+		x := s[(o*n+from)*inner+first:]
+		var acc []float64
 		if inner == 1 {
-			acc[0] = op.foldRow(x[:to-from])
+			row := [1]float64{op.foldRow(x[:to-from])}
+			acc = row[:]
 		} else {
+			sums := accumulatorPool.Get().(*[accumulators]float64)
+			defer accumulatorPool.Put(sums)
+			acc = sums[:min(columns, inner-first)]
 			op.fold(acc, x, to-from, inner)
 		}
 		at := o*inner + first

@@ -24,7 +24,7 @@ type golden struct {
 	}
 	Inputs []goldenTensor
 	Y      goldenTensor
-	Loss   float64 // of PyTorch's float32 against its float64
+	Loss   float64 // of PyTorch's float32 against its float64, at most
 }
 
 type goldenTensor struct {

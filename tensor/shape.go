@@ -47,6 +47,9 @@ func strides(shape []int) []int {
 // contiguous reports whether the elements of t lie in row-major order without gaps. It goes by the strides, which are right for all that
 // gorgonia makes (slices, pending transposes, column-major tensors); its own flags call contiguous slices gappy.
 func contiguous(t *Tensor) bool {
+	if len(t.Strides()) != t.Dims() { // a column-major vector has one stride, a column-major [1, 1] none
+		return true
+	}
 	step := 1
 	for i := t.Dims() - 1; i >= 0; i-- {
 		d := t.Shape()[i]

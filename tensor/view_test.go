@@ -62,6 +62,8 @@ func TestGorgoniaViews(t *testing.T) {
 		{"a slice turned", turned(t, view(t, gorgonia(3, 4), nil, gt.S(1, 3))), []int{2, 3}, []float32{1, 5, 9, 2, 6, 10}, false},
 		{"a slice of what is turned", view(t, turned(t, gorgonia(3, 4)), gt.S(1, 3)), []int{2, 3}, []float32{1, 5, 9, 2, 6, 10}, false},
 		{"column-major", gt.New(gt.WithShape(2, 2), gt.AsFortran([]float32{0, 1, 2, 3})), []int{2, 2}, []float32{0, 1, 2, 3}, false},
+		{"column-major row", gt.New(gt.WithShape(1, 3), gt.AsFortran([]float32{0, 1, 2})), []int{1, 3}, []float32{0, 1, 2}, true},
+		{"column-major number", gt.New(gt.WithShape(1, 1), gt.AsFortran([]float32{5})), []int{1, 1}, []float32{5}, true},
 		{"scalar", gt.New(gt.FromScalar(float32(7))), []int{}, []float32{7}, true},
 		{"one by one", gorgonia(1, 1), []int{1, 1}, []float32{0}, true},
 		{"of another engine", gt.New(gt.WithShape(1), gt.WithBacking([]float32{1}), gt.WithEngine(gt.Float32Engine{})), []int{1}, []float32{1}, true},
