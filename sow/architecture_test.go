@@ -26,8 +26,13 @@ func TestLayering(t *testing.T) {
 		"sow/builtin": {},
 		"sow/picture": {"tensor"},
 		"sow/plan":    {},
-		"sow/eval":    {"nn", "nn/weights", "sow/picture", "tensor"},
-		"sow":         {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "tensor", "unet", "vae"},
+
+		"sow/plan/internal/remote": {},
+		"sow/plan/gemini":          {"sow/plan", "sow/plan/internal/remote"},
+		"sow/plan/openai":          {"sow/plan", "sow/plan/internal/remote"},
+
+		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
+		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "tensor", "unet", "vae"},
 	}
 	for pkg, want := range allowed {
 		for _, dep := range list(t, `{{join .Imports "\n"}}`, module+pkg) {
