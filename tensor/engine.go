@@ -31,7 +31,7 @@ type Engine interface {
 	MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool)
 	// PackLinear lays out a parameter [out, in] as the engine wants it; the result comes back in Weight.Packed.
 	PackLinear(w *Tensor) any
-	// PackConv lays out a parameter [out, in, kh, kw]. A 1×1 one may be used as a linear layer's.
+	// PackConv lays out a parameter [out, in, kh, kw].
 	PackConv(w *Tensor) any
 	// Linear computes dst [..., out] from x [..., in]; bias [out] may be nil.
 	Linear(dst, x *Tensor, w *Weight, bias *Tensor)

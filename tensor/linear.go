@@ -45,10 +45,13 @@ func Linear(x *Tensor, w *Weight, bias *Tensor) *Tensor {
 
 // check returns the engine of x, bias and w, and fails unless w was packed there, for this kind of layer, and bias fits.
 func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
-	e := home(op, x, bias)
+	e, packer := home(op, x, bias), "PackLinear"
+	if conv {
+		packer = "PackConv"
+	}
 	switch {
-	case w.engine == nil || w.conv != conv:
-		fail(op, "the weight was packed for something else: linear layers take PackLinear, convolutions PackConv", x)
+	case w == nil || w.engine == nil || w.conv != conv:
+		fail(op, "want a weight from "+packer, x)
 	case w.engine != e:
 		fail(op, fmt.Sprintf("the weight is packed for another engine, %T, than %T", w.engine, e), x)
 	}
