@@ -30,6 +30,7 @@ func TestLayering(t *testing.T) {
 		"sow/plan/internal/remote": {},
 		"sow/plan/gemini":          {"sow/plan", "sow/plan/internal/remote"},
 		"sow/plan/openai":          {"sow/plan", "sow/plan/internal/remote"},
+		"sow/plan/sketch":          {"sow/plan"},
 
 		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
 		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "tensor", "unet", "vae"},

@@ -37,7 +37,7 @@ func (a answer) over(rules Plan, ask Stages, in Input) Plan {
 		p.Related = *a.related
 		for i, r := range p.Related {
 			if r.Source != nil { // the model saw the picture, not the canvas
-				source := fit(p.Box, in).inside(*r.Source)
+				source := in.Fit(p.Box).inside(*r.Source)
 				p.Related[i].Source = &source
 			}
 		}
@@ -128,7 +128,7 @@ func parsePlace(raw json.RawMessage, in Input) (*Box, error) {
 			b[i+2] = b[i] + minSide
 		}
 	}
-	b = fit(b, in)
+	b = in.Fit(b)
 	return &b, nil
 }
 
@@ -196,23 +196,6 @@ func parseBox(raw json.RawMessage) (b Box, err error) {
 		return b, fmt.Errorf("%s is empty: want ymin < ymax and xmin < xmax within 0 to 1000", strings.TrimSpace(oneLine(string(raw), 80)))
 	}
 	return b, nil
-}
-
-// fit returns the box of about b's area and middle, and b's upper edge, that has the proportions of the picture and lies on the canvas.
-func fit(b Box, in Input) Box {
-	if in.Picture == nil || in.Width < 1 || in.Height < 1 || in.Picture.Bounds().Empty() {
-		return b
-	}
-	size := in.Picture.Bounds().Size()
-	// Of the picture, in thousandths of the canvas each way.
-	ratio := float64(size.X) * float64(in.Height) / (float64(size.Y) * float64(in.Width))
-	w := math.Sqrt(float64((b[2]-b[0])*(b[3]-b[1])) * ratio)
-	h := w / ratio
-	shrink := min(1, 1000/w, 1000/h)
-	wi, hi := max(int(math.Round(w*shrink)), 1), max(int(math.Round(h*shrink)), 1)
-	left := min(max((b[1]+b[3]-wi)/2, 0), 1000-wi)
-	top := min(b[0], 1000-hi)
-	return Box{top, left, top + hi, left + wi}
 }
 
 // oneLine returns text without anything that is not printable, in single spaces, cut to at most limit runes.

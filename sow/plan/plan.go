@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"math"
 	"os"
 )
 
@@ -34,6 +35,24 @@ type Input struct {
 	Picture image.Image
 	// Fits tells whether the text encoder sees all of a caption; nil: planners go by the number of words.
 	Fits func(caption string) bool
+}
+
+// Fit returns the box of about b's area and middle, and b's upper edge, that has the proportions of the picture and lies on the canvas:
+// where a condition planned at b will be, up to the snapping to the VAE's factor.
+func (in *Input) Fit(b Box) Box {
+	if in.Picture == nil || in.Width < 1 || in.Height < 1 || in.Picture.Bounds().Empty() {
+		return b
+	}
+	size := in.Picture.Bounds().Size()
+	// Of the picture, in thousandths of the canvas each way.
+	ratio := float64(size.X) * float64(in.Height) / (float64(size.Y) * float64(in.Width))
+	w := math.Sqrt(float64((b[2]-b[0])*(b[3]-b[1])) * ratio)
+	h := w / ratio
+	shrink := min(1, 1000/w, 1000/h)
+	wi, hi := max(int(math.Round(w*shrink)), 1), max(int(math.Round(h*shrink)), 1)
+	left := min(max((b[1]+b[3]-wi)/2, 0), 1000-wi)
+	top := min(b[0], 1000-hi)
+	return Box{top, left, top + hi, left + wi}
 }
 
 // Plan is what a planner decided.

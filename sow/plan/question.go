@@ -67,7 +67,7 @@ func question(in Input, ask Stages, box Box) (Question, error) {
 		text.WriteString(".\n")
 	}
 	if !ask.Place {
-		fmt.Fprintf(&text, "The given picture goes to %v on the canvas; that is settled.\n", list(fit(box, in)))
+		fmt.Fprintf(&text, "The given picture goes to %v on the canvas; that is settled.\n", list(in.Fit(box)))
 	}
 	q.Text = strings.TrimSpace(text.String())
 	return q, nil
