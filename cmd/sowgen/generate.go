@@ -28,6 +28,7 @@ type generate struct {
 	mask, keep string
 	box        image.Rectangle
 	planner    string
+	ask        plannerFlags
 	plan       string
 
 	model   string
@@ -52,7 +53,8 @@ a picture from the text alone (method text).
 
 The condition is laid into a box on the canvas. What its mask, or its transparency, keeps stays; everything else
 grows. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
-move it. --save-plan writes what was planned as JSON, which may be edited and given back with --plan.
+move it; or a model that sees pictures decides (--planner gemini or openai, see sowgen plan --help). --save-plan
+writes what was planned as JSON, which may be edited and given back with --plan.
 
 When it does not look right:
   the face is blurred or changed    --late-overwrite every, then --blend feather or poisson; a larger --box
@@ -182,20 +184,19 @@ func (g *generate) request() (*sow.Request, *inputs, error) {
 	if !g.box.Empty() {
 		in.Box = []int{g.box.Min.X, g.box.Min.Y, g.box.Dx(), g.box.Dy()}
 	}
-	switch {
-	case g.plan != "":
-		recorded, err := plan.ReadFile(g.plan)
-		if err != nil {
-			return nil, nil, err
-		}
-		if g.changed("prompt") && recorded.Prompt != "" && recorded.Prompt != g.prompt {
-			g.warnings = append(g.warnings,
-				fmt.Sprintf("the prompt is that of %s, %q, not --prompt %q: take it out of the file to use yours", g.plan, recorded.Prompt, g.prompt))
-		}
-		r.Planner = plan.Replay{Recorded: *recorded}
-	case g.planner == "offline":
-		r.Planner = plan.Offline{}
+	var err error
+	if r.Planner, err = g.ask.planner(g.planner); err != nil || g.plan == "" {
+		return r, in, err
 	}
+	recorded, err := plan.ReadFile(g.plan)
+	if err != nil {
+		return nil, nil, err
+	}
+	if g.changed("prompt") && recorded.Prompt != "" && recorded.Prompt != g.prompt {
+		g.warnings = append(g.warnings,
+			fmt.Sprintf("the prompt is that of %s, %q, not --prompt %q: take it out of the file to use yours", g.plan, recorded.Prompt, g.prompt))
+	}
+	r.Planner = plan.Replay{Recorded: *recorded}
 	return r, in, nil
 }
 

@@ -39,8 +39,10 @@ func (g *generate) addFlags() {
 	fs.StringVar(&g.mask, "mask", "", "`PICTURE` of the condition's size that says which part of it is kept; without it, what is not transparent")
 	fs.Var(choice[string]{&g.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
 	fs.Var(boxValue{&g.box}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
-	fs.Var(choice[string]{&g.planner, []string{"offline", "none"}}, "planner", "who places the condition and says what grows out of it: rules, or nobody (top middle)")
+	fs.Var(choice[string]{&g.planner, planners}, "planner", "who places the condition and says what grows out of it: rules, nobody (top middle), or a model")
 	fs.StringVar(&g.plan, "plan", "", "`FILE` with a plan to carry out, as --save-plan writes it")
+
+	g.ask.add(g.set("With --planner gemini or openai"))
 
 	fs = g.set("With what")
 	fs.StringVar(&g.model, "model", sow.Builtin, "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
