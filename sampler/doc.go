@@ -15,6 +15,8 @@
 package sampler
 
 import (
+	"slices"
+
 	"context"
 
 	"github.com/sowgen/sowgen/tensor"
@@ -38,7 +40,7 @@ func fail(op, reason string, ts ...*tensor.Tensor) {
 // wantSame fails unless all tensors are [n, h, w, c] of one shape.
 func wantSame(op string, ts ...*tensor.Tensor) {
 	for _, t := range ts {
-		if t.Dims() != 4 || !t.Shape().Eq(ts[0].Shape()) {
+		if t.Dims() != 4 || !slices.Equal(t.Shape(), ts[0].Shape()) {
 			fail(op, "want latents [n, h, w, c] of one shape", ts...)
 		}
 	}
