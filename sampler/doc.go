@@ -15,9 +15,8 @@
 package sampler
 
 import (
-	"slices"
-
 	"context"
+	"slices"
 
 	"github.com/sowgen/sowgen/tensor"
 )
