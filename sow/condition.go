@@ -114,17 +114,19 @@ func (v visible) RGBA64At(x, y int) color.RGBA64 {
 
 // place resizes the condition to box. A picture of exactly that size goes in bit for bit.
 func (c *Condition) place(mask *image.Gray, box image.Rectangle) (*placed, error) {
-	p := &placed{box: box, seed: picture.Resize(c.Picture, box.Dx(), box.Dy()), mask: picture.ResizeMask(mask, box.Dx(), box.Dy())}
+	resized := picture.Resize(c.Picture, box.Dx(), box.Dy()) // the caller's own picture where nothing is to be done: not to be drawn on
+	bounds := resized.Bounds()
+	p := &placed{box: box, seed: image.NewNRGBA(image.Rect(0, 0, box.Dx(), box.Dy())), mask: picture.ResizeMask(mask, box.Dx(), box.Dy())}
 	some := false
 	for y := range box.Dy() {
 		for x := range box.Dx() {
-			if p.mask.GrayAt(x, y).Y < 128 {
+			if p.mask.GrayAt(p.mask.Rect.Min.X+x, p.mask.Rect.Min.Y+y).Y < 128 {
 				p.seed.SetNRGBA(x, y, grey)
 				continue
 			}
 			some = true
 			// What is kept is opaque: laid over grey.
-			v := p.seed.NRGBAAt(x, y)
+			v := resized.NRGBAAt(bounds.Min.X+x, bounds.Min.Y+y)
 			p.seed.SetNRGBA(x, y, color.NRGBA{over(v.R, v.A), over(v.G, v.A), over(v.B, v.A), 255})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,6 +79,7 @@ func TestMaskOfEverythingKeepsEverything(t *testing.T) {
 func TestMaskSides(t *testing.T) {
 	p, req := tinyRun(t)
 	c := req.Conditions[0].Picture
+	before := slices.Clone(c.Pix)
 	mask, cut, scribbled := image.NewGray(c.Bounds()), image.NewNRGBA(c.Bounds()), image.NewNRGBA(c.Bounds())
 	for y := range 64 {
 		for x := range 64 {
@@ -93,6 +95,7 @@ func TestMaskSides(t *testing.T) {
 	}
 	req.Conditions[0].Mask = mask
 	masked := latents(t, p, req)
+	require.Equal(t, before, c.Pix, "the caller's picture is left alone")
 	req.Conditions[0] = Condition{Picture: cut}
 	require.Equal(t, masked, latents(t, p, req))
 	req.Conditions[0] = Condition{Picture: scribbled, Mask: mask}

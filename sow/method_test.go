@@ -85,7 +85,7 @@ func onCanvas(t *testing.T, p *Pipeline, c heldOut) (*image.NRGBA, *image.Gray) 
 	return canvas(w, h, []*placed{at})
 }
 
-// TestCyclesGrowTheScene: without cycles the canvas stays grey; ten make the scene of the text and keep the head within 2.5 dB of what the
+// TestCyclesGrowTheScene: without cycles the canvas stays grey; ten make the scene of the text and keep the head within 4 dB of what the
 // VAE allows.
 func TestCyclesGrowTheScene(t *testing.T) {
 	p := builtinModel(t)
@@ -114,10 +114,10 @@ func TestCyclesGrowTheScene(t *testing.T) {
 	sceneSOW, ringSOW, psnrSOW, _ := grown(SOW, 10)
 	require.Greater(t, scene10, scene0+0.3, "scene agreement grows with the cycles")
 	require.Less(t, ring10, ring0/3, "the grey around the head goes with the cycles")
-	require.Greater(t, psnr, ceiling-2.5)
+	require.Greater(t, psnr, ceiling-4)
 	require.Greater(t, sceneSOW, scene0+0.3)
 	require.Less(t, ringSOW, ring0/3)
-	require.Greater(t, psnrSOW, ceiling-2.5)
+	require.Greater(t, psnrSOW, ceiling-4)
 }
 
 // TestSOWBeatsPasteAndText: text alone does not keep the face, pasting does not blend it.
