@@ -156,6 +156,7 @@ func TestHalfHead(t *testing.T) {
 	var psnr [3]float64
 	const seeds = 2
 	for i, c := range cases {
+		c.prompt = "a " + c.attributes["kind"] + " in a " + c.attributes["scene"] // the text does not tell what the head looks like
 		left, right := image.NewGray(c.mask.Bounds()), image.NewGray(c.mask.Bounds())
 		for y := range c.mask.Bounds().Dy() {
 			for x := range c.mask.Bounds().Dx() {
