@@ -120,6 +120,7 @@ func (g *generate) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	collectOften()
 	g.settle(pipeline.Defaults)
 	show := newProgress(g.stderr, g.json, g.params.Cycles)
 	defer show.close()
