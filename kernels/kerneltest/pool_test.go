@@ -3,6 +3,7 @@ package kerneltest_test
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,6 +169,7 @@ func TestNoAllocations(t *testing.T) {
 		"Conv2D":    func() { kernels.Conv2D(dst, x, shape, conv, kernels.Epilogue{}) },
 		"Attention": func() { kernels.Attention(dst, x, x, x, attn, nil, nil) },
 	} {
-		require.Less(t, testing.AllocsPerRun(100, f), 1.0, name)
+		// AllocsPerRun leaves one processor: the pool's other thread must get its turn, or it still holds the last call's job.
+		require.Less(t, testing.AllocsPerRun(100, func() { f(); runtime.Gosched() }), 1.0, name)
 	}
 }
