@@ -84,7 +84,8 @@ type attention struct {
 	queryFrom    []int // by label
 	keyFrom      []int
 	groups       []group
-	readings     []reading  // by query label
+	readings     []reading  // by table and query label
+	tables       int        // of rules: head i goes by table i mod tables
 	plain        [1]reading // every key in one class under the rule that changes nothing
 	wantMass     bool
 	masses       []float64 // [n, heads, groups, labels]: summed over the group's queries
@@ -98,17 +99,23 @@ var attentions = sync.Pool{New: func() any { return &attention{plain: [1]reading
 
 // plan sorts the tokens by label and cuts the queries into groups.
 func (at *attention) plan(r *Regions) {
-	at.queries, at.keys, at.groups, at.labels = at.queries[:0], at.keys[:0], at.groups[:0], 1
+	at.queries, at.keys, at.groups, at.labels, at.tables = at.queries[:0], at.keys[:0], at.groups[:0], 1, 1
 	if r != nil {
 		at.queries, at.queryFrom = order(at.queries, at.queryFrom, r.Query, len(r.Rules))
 		at.keys, at.keyFrom = order(at.keys, at.keyFrom, r.Key, len(r.Rules))
-		at.readings, at.labels = r.readings(at.keyFrom, at.wantMass), len(r.Rules)
+		at.labels = len(r.Rules)
+		tables := r.tables()
+		at.tables = len(tables)
+		for _, table := range tables {
+			at.readings = append(at.readings, readings(table, at.keyFrom, at.wantMass)...)
+		}
 		neutral := !at.wantMass
-		for a := range at.readings {
-			neutral = neutral && (at.queryFrom[a] == at.queryFrom[a+1] || at.readings[a].neutral())
+		for i := range at.readings {
+			a := i % at.labels
+			neutral = neutral && (at.queryFrom[a] == at.queryFrom[a+1] || at.readings[i].neutral())
 		}
 		if neutral {
-			r, at.queries, at.keys, at.labels = nil, at.queries[:0], at.keys[:0], 1
+			r, at.queries, at.keys, at.labels, at.tables = nil, at.queries[:0], at.keys[:0], 1, 1
 		}
 	}
 	if r == nil {
@@ -163,7 +170,7 @@ type state struct {
 
 func (at *attention) do(i int) {
 	head, g := i/len(at.groups), at.groups[i%len(at.groups)]
-	rd := &at.readings[g.label]
+	rd := at.reading(head, g.label)
 	d, panels := at.HeadDim, ceilDiv(g.n, panel)
 	s := getScratch(padded(keyBlock*panel) + (panels*(1+len(rd.classes))+1)*padded(d*panel))
 	w := getAttnWork(len(rd.classes))
@@ -206,6 +213,11 @@ func (at *attention) do(i int) {
 	}
 	w.put()
 	s.put()
+}
+
+// reading is how the queries of a label read in head i of all pictures.
+func (at *attention) reading(head, label int) *reading {
+	return &at.readings[head%at.tables*at.labels+label]
 }
 
 // token is the query at place i of the sorted order.
@@ -373,7 +385,7 @@ func (at *attention) addMass(mass []float32, r *Regions) {
 	labels := len(r.Rules)
 	for i := range at.N * at.Heads * len(at.groups) {
 		g := at.groups[i%len(at.groups)]
-		if len(at.readings[g.label].classes) == 0 {
+		if len(at.reading(i/len(at.groups), g.label).classes) == 0 {
 			continue
 		}
 		queries := at.queryFrom[g.label+1] - at.queryFrom[g.label]

@@ -10,6 +10,9 @@ import (
 type Regions struct {
 	Query, Key []uint8  // the label of each query and each key token
 	Rules      [][]Rule // [query label][key label], square; at most 256 labels
+	// PerHead, if not empty, has the rules of single heads: [heads], or [n·heads] where pictures of the batch differ too. A nil table
+	// stands for Rules.
+	PerHead [][][]Rule
 }
 
 // Rule changes the logits L of the queries of one region on the keys of another. With mx and mn the largest and the smallest
@@ -39,14 +42,22 @@ func (r *Regions) check(s AttnShape) {
 	if s.Causal {
 		fail("Attention", "causal attention takes no regions")
 	}
-	for a, row := range r.Rules {
-		if len(row) != len(r.Rules) {
-			fail("Attention", "rules have %d rows but row %d has %d", len(r.Rules), a, len(row))
+	if n := len(r.PerHead); n != 0 && n != s.Heads && n != s.N*s.Heads {
+		fail("Attention", "rules for %d heads, want %d or %d", n, s.Heads, s.N*s.Heads)
+	}
+	for _, table := range r.tables() {
+		if len(table) != len(r.Rules) {
+			fail("Attention", "a head has rules for %d labels, want %d", len(table), len(r.Rules))
 		}
-		for c, rule := range row {
-			if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) ||
-				rule.Beta != rule.Beta || math.IsInf(float64(rule.Beta), 1) {
-				fail("Attention", "rule %d→%d is %+v: want alpha in [-1, 1], target in [0, 1), beta finite or -Inf", a, c, rule)
+		for a, row := range table {
+			if len(row) != len(table) {
+				fail("Attention", "rules have %d rows but row %d has %d", len(table), a, len(row))
+			}
+			for c, rule := range row {
+				if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) ||
+					rule.Beta != rule.Beta || math.IsInf(float64(rule.Beta), 1) {
+					fail("Attention", "rule %d→%d is %+v: want alpha in [-1, 1], target in [0, 1), beta finite or -Inf", a, c, rule)
+				}
 			}
 		}
 	}
@@ -57,6 +68,20 @@ func (r *Regions) check(s AttnShape) {
 			}
 		}
 	}
+}
+
+// tables returns the rules by head; one table serves all heads if none has its own.
+func (r *Regions) tables() [][][]Rule {
+	if len(r.PerHead) == 0 {
+		return [][][]Rule{r.Rules}
+	}
+	tables := slices.Clone(r.PerHead)
+	for i, t := range tables {
+		if t == nil {
+			tables[i] = r.Rules
+		}
+	}
+	return tables
 }
 
 // order sorts tokens by label, keeping their order within one: it returns the tokens, and for each label where its own begin
@@ -98,10 +123,10 @@ type class struct {
 	share float64 // the target, after division by their sum if they leave nothing
 }
 
-// readings works out each label's reading; apart keeps every region in a class of its own, to know its mass.
-func (r *Regions) readings(keyFrom []int, apart bool) []reading {
-	all := make([]reading, len(r.Rules))
-	for a, rules := range r.Rules {
+// readings works out each label's reading under a table of rules; apart keeps every region in a class of its own, to know its mass.
+func readings(table [][]Rule, keyFrom []int, apart bool) []reading {
+	all := make([]reading, len(table))
+	for a, rules := range table {
 		rd := &all[a]
 		for c, rule := range rules {
 			s := stretch{keyFrom[c], keyFrom[c+1], -1}

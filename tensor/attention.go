@@ -65,6 +65,9 @@ func (p *AttnParams) misfit(n, queries, keys int) string {
 	if reason := r.invalid(); reason != "" {
 		return reason
 	}
+	if h := len(r.PerHead); h != 0 && h != p.Heads && h != n*p.Heads {
+		return fmt.Sprintf("regions have rules for %d heads, want %d or %d", h, p.Heads, n*p.Heads)
+	}
 	if want := n * p.Heads * len(r.Rules) * len(r.Rules); p.Mass != nil && len(p.Mass) != want {
 		return fmt.Sprintf("Mass has %d places, want %d", len(p.Mass), want)
 	}

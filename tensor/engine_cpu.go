@@ -106,16 +106,26 @@ func (CPU) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
 	var regions *kernels.Regions
 	if p.Regions != nil {
-		regions = &kernels.Regions{Query: p.Regions.Labels, Key: p.Regions.Labels, Rules: make([][]kernels.Rule, len(p.Regions.Rules))}
-		for a, row := range p.Regions.Rules {
-			for _, r := range row {
-				regions.Rules[a] = append(regions.Rules[a], kernels.Rule{Alpha: r.Alpha, Beta: r.Beta, Target: r.Target, Block: r.Block})
-			}
+		regions = &kernels.Regions{Query: p.Regions.Labels, Key: p.Regions.Labels, Rules: kernelRules(p.Regions.Rules)}
+		for _, table := range p.Regions.PerHead {
+			regions.PerHead = append(regions.PerHead, kernelRules(table))
 		}
 	}
 	kernels.Attention(floats(dst), floats(q), floats(k), floats(v), kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 	}, regions, p.Mass)
+}
+
+// kernelRules is a table of rules in the words of package kernels; nil stays nil.
+func kernelRules(table [][]Rule) (rules [][]kernels.Rule) {
+	for _, row := range table {
+		to := make([]kernels.Rule, len(row))
+		for c, r := range row {
+			to[c] = kernels.Rule{Alpha: r.Alpha, Beta: r.Beta, Target: r.Target, Block: r.Block}
+		}
+		rules = append(rules, to)
+	}
+	return rules
 }
 
 // UpsampleNearest implements [Engine].

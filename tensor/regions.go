@@ -32,7 +32,10 @@ type Regions struct {
 	Labels        []uint8 // [height·width], row by row
 	Height, Width int
 	Rules         [][]Rule // square: one row and one column for each label
-	Smallest      int      // grids with fewer rows or columns than this are left alone
+	// PerHead, if not empty, has the rules of single heads, each a table like Rules: [heads], or [n·heads] where pictures of the batch
+	// differ too. A nil table stands for Rules.
+	PerHead  [][][]Rule
+	Smallest int // grids with fewer rows or columns than this are left alone
 }
 
 // MaxRegions is the number of labels there can be.
@@ -59,15 +62,30 @@ func (r *Regions) invalid() string {
 			return fmt.Sprintf("regions: label %d at row %d, column %d has no rules", l, i/r.Width, i%r.Width)
 		}
 	}
-	for a, row := range r.Rules {
-		if len(row) != len(r.Rules) {
-			return fmt.Sprintf("regions: label %d has rules for %d labels, want %d", a, len(row), len(r.Rules))
+	if reason := invalidTable(r.Rules, len(r.Rules)); reason != "" {
+		return "regions: " + reason
+	}
+	for head, table := range r.PerHead {
+		if reason := invalidTable(table, len(r.Rules)); table != nil && reason != "" {
+			return fmt.Sprintf("regions: head %d: %s", head, reason)
+		}
+	}
+	return ""
+}
+
+// invalidTable is what is wrong with a table of rules for that many labels, or "".
+func invalidTable(table [][]Rule, labels int) string {
+	if len(table) != labels {
+		return fmt.Sprintf("rules for %d labels, want %d", len(table), labels)
+	}
+	for a, row := range table {
+		if len(row) != labels {
+			return fmt.Sprintf("label %d has rules for %d labels, want %d", a, len(row), labels)
 		}
 		for c, rule := range row {
 			// Written so that NaN fails too.
 			if !(rule.Alpha >= -1 && rule.Alpha <= 1) || !(rule.Target >= 0 && rule.Target < 1) || !(rule.Beta-rule.Beta == 0) {
-				return fmt.Sprintf("regions: rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta",
-					a, c, rule)
+				return fmt.Sprintf("rule %d reads %d: %+v: want alpha in [-1, 1], target in [0, 1), a finite beta", a, c, rule)
 			}
 		}
 	}
@@ -82,7 +100,7 @@ func (r *Regions) At(h, w int) *Regions {
 	if r == nil || min(h, w) < max(1, r.Smallest) {
 		return nil
 	}
-	out := &Regions{Labels: make([]uint8, h*w), Height: h, Width: w, Rules: r.Rules, Smallest: r.Smallest}
+	out := &Regions{Labels: make([]uint8, h*w), Height: h, Width: w, Rules: r.Rules, PerHead: r.PerHead, Smallest: r.Smallest}
 	var present [MaxRegions]bool
 	for i := range h {
 		top, bottom := i*r.Height/h, max((i+1)*r.Height/h, i*r.Height/h+1)
@@ -98,10 +116,12 @@ func (r *Regions) At(h, w int) *Regions {
 			present[label] = true
 		}
 	}
-	for a, row := range r.Rules {
-		for c, rule := range row {
-			if present[a] && present[c] && !rule.Neutral() {
-				return out
+	for _, table := range append([][][]Rule{r.Rules}, r.PerHead...) {
+		for a, row := range table {
+			for c, rule := range row {
+				if present[a] && present[c] && !rule.Neutral() {
+					return out
+				}
 			}
 		}
 	}

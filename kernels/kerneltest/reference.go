@@ -117,8 +117,12 @@ func Attention(q, k, v []float32, s kernels.AttnShape, r *kernels.Regions) (out,
 					}
 				}
 				a := int(r.Query[i])
-				apply(row, r.Key, r.Rules[a])
-				share := masses(row, r.Key, r.Rules[a])
+				rules := r.Rules
+				if own := len(r.PerHead); own > 0 && r.PerHead[(n*s.Heads+h)%own] != nil {
+					rules = r.PerHead[(n*s.Heads+h)%own]
+				}
+				apply(row, r.Key, rules[a])
+				share := masses(row, r.Key, rules[a])
 				for j, p := range row {
 					for c, vj := range v[(n*s.Keys+j)*width+h*s.HeadDim:][:s.HeadDim] {
 						out[(n*s.Queries+i)*width+h*s.HeadDim+c] += p * float64(vj)

@@ -21,7 +21,7 @@ func RunEngine(t *testing.T, e tensor.Engine) {
 	}{
 		{"Memory", s.memory}, {"Unary", s.unary}, {"Binary", s.binary}, {"Reduce", s.reduce}, {"Strided", s.strided}, {"Place", s.place},
 		{"Gather", s.gather}, {"MatMul", s.matMul}, {"Linear", s.linear}, {"Conv2D", s.conv2D}, {"GroupNorm", s.groupNorm},
-		{"LayerNorm", s.layerNorm}, {"Softmax", s.softmax}, {"GEGLU", s.geglu}, {"Attention", s.attention}, {"Regions", s.regions},
+		{"LayerNorm", s.layerNorm}, {"Softmax", s.softmax}, {"GEGLU", s.geglu}, {"Attention", s.attention}, {"Regions", s.regions}, {"RegionsPerHead", s.regionsPerHead},
 		{"UpsampleNearest", s.upsample},
 	} {
 		t.Run(test.name, test.run)
@@ -576,6 +576,28 @@ func (s suite) regions(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// regionsPerHead: each head goes by its own rules, one without any by the common ones.
+func (s suite) regionsPerHead(t *testing.T) {
+	r := &tensor.Regions{Height: 7, Width: 7, Labels: make([]uint8, 49), Rules: [][]tensor.Rule{{{}, {Target: 0.3}}, {{}, {}}}}
+	for i := range r.Labels {
+		r.Labels[i] = uint8(i * i % 7 % 2)
+	}
+	neutral := [][]tensor.Rule{{{}, {}}, {{}, {}}}
+	block := [][]tensor.Rule{{{}, {Block: true}}, {{Block: true}, {Block: true}}}
+	enhance := [][]tensor.Rule{{{}, {Alpha: 0.5}}, {{Alpha: -1, Beta: 1}, {}}}
+	for name, perHead := range map[string][][][]tensor.Rule{
+		"head":             {nil, block},
+		"head and picture": {enhance, nil, neutral, block, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r.PerHead = perHead
+			for _, bad := range []bool{false, true} {
+				s.attend(t, 3, 49, 49, 8, tensor.AttnParams{Heads: 2, Scale: 0.35, Regions: r}, bad)
+			}
+		})
 	}
 }
 

@@ -259,7 +259,11 @@ func attention(q, k, v []float32, n, queries, keys, d int, p tensor.AttnParams) 
 					}
 				}
 				a := int(r.Labels[i])
-				probabilities := modulate(logits, r.Labels, r.Rules[a])
+				rules := r.Rules
+				if own := len(r.PerHead); own > 0 && r.PerHead[(picture*p.Heads+h)%own] != nil {
+					rules = r.PerHead[(picture*p.Heads+h)%own]
+				}
+				probabilities := modulate(logits, r.Labels, rules[a])
 				// A logit's loss counts up to thrice (its own, and those of the row's extremes), in the sum as well as in the summand.
 				least, most := finite(logits)
 				relative := 6*loss + (4*float64(keys)+64+2*(most-least))*unit
