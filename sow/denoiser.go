@@ -25,7 +25,7 @@ func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (e
 	n := g.contexts.Shape()[0]
 	s := x.Shape()
 	out, err := g.unet.Forward(ctx, unet.Input{
-		Sample: x, Timestep: float32(timestep), Context: g.contexts, Regions: g.regions, Mass: g.mass,
+		Sample: x, Timestep: float32(timestep), Context: g.contexts, Regions: unet.Everywhere(g.regions), Mass: g.mass,
 	})
 	if err != nil {
 		return nil, err

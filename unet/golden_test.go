@@ -85,7 +85,7 @@ func TestRegionsReachEverySite(t *testing.T) {
 	for i := range 8 * 16 {
 		regions.Labels[i] = 1
 	}
-	in.Regions = regions
+	in.Regions = Everywhere(regions)
 	same, err := m.Forward(context.Background(), in)
 	require.NoError(t, err)
 	require.Equal(t, tensor.Floats(plain), tensor.Floats(same), "neutral rules")
@@ -106,6 +106,46 @@ func TestRegionsReachEverySite(t *testing.T) {
 	require.Contains(t, sites, "down_blocks.0.attentions.1.transformer_blocks.0.attn1")
 }
 
+// TestSites: the config alone tells which self-attentions there are, in their order; odd grids included.
+func TestSites(t *testing.T) {
+	for _, name := range []string{"sd15", "sd21", "vpred"} {
+		m, _ := load(t, name)
+		for _, size := range [][2]int{{16, 16}, {9, 14}} {
+			var seen []Site
+			_, err := m.Forward(context.Background(), Input{
+				Sample: tensor.New(1, size[0], size[1], 4), Timestep: 1, Context: tensor.New(1, 77, m.Config.CrossAttentionDim),
+				Regions: func(s Site) *tensor.Regions { seen = append(seen, s); return nil },
+			})
+			require.NoError(t, err)
+			require.Equal(t, seen, m.Config.Sites(size[0], size[1]))
+		}
+	}
+}
+
+// TestRegionsOfOnePrompt: rules for one prompt of the batch leave the others as they are, also where the prompts share their latents.
+func TestRegionsOfOnePrompt(t *testing.T) {
+	m, golden := load(t, "vpred")
+	one := tensor.Slice(tensor.ToChannelsLast(read(t, golden, "unet/sample")), 0, 0, 1)
+	in := Input{Sample: one, Timestep: 501, Context: read(t, golden, "unet/encoder_hidden_states")}
+	plain, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	neutral, target := [][]tensor.Rule{{{}, {}}, {{}, {}}}, [][]tensor.Rule{{{}, {Target: 0.7}}, {{}, {}}}
+	in.Regions = func(s Site) *tensor.Regions {
+		r := &tensor.Regions{Labels: make([]uint8, s.Height*s.Width), Height: s.Height, Width: s.Width, Rules: neutral, PerHead: make([][][]tensor.Rule, 2*s.Heads)}
+		for i := range s.Height / 2 * s.Width {
+			r.Labels[i] = 1
+		}
+		for h := range s.Heads {
+			r.PerHead[s.Heads+h] = target
+		}
+		return r
+	}
+	ruled, err := m.Forward(context.Background(), in)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, tensor.Floats(tensor.Slice(plain, 0, 0, 1)), tensor.Floats(tensor.Slice(ruled, 0, 0, 1)), 1e-5)
+	require.NotEqual(t, tensor.Floats(tensor.Slice(plain, 0, 1, 2)), tensor.Floats(tensor.Slice(ruled, 0, 1, 2)))
+}
+
 func TestForwardRefuses(t *testing.T) {
 	m, golden := load(t, "sd21")
 	good := Input{Sample: tensor.New(1, 16, 16, 4), Timestep: 1, Context: tensor.New(1, 77, 32)}
@@ -115,7 +155,9 @@ func TestForwardRefuses(t *testing.T) {
 		"sample":   func(in *Input) { in.Sample = tensor.New(1, 16, 16, 3) },
 		"context":  func(in *Input) { in.Context = read(t, golden, "vae_decoder/latents") },
 		"timestep": func(in *Input) { in.Timestep = -1 },
-		"regions":  func(in *Input) { in.Regions = &tensor.Regions{Height: 8, Width: 8} },
+		"regions": func(in *Input) {
+			in.Regions = func(Site) *tensor.Regions { return &tensor.Regions{Height: 8, Width: 8, Labels: make([]uint8, 64)} }
+		},
 	} {
 		in := good
 		change(&in)

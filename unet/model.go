@@ -70,18 +70,12 @@ type Input struct {
 	Timestep float32        // 0 … 999
 	Context  *tensor.Tensor // [n, tokens, cross_attention_dim]: the encoded prompts
 
-	// Regions says which part of the picture may read which, on the latent grid [h, w], in every self-attention; nil: all read all.
-	Regions *tensor.Regions
+	// Regions, if not nil, says for each self-attention which part of the picture may read which, on the site's own grid; a nil answer
+	// is plain attention. Everywhere makes it from regions of the latent grid.
+	Regions func(Site) *tensor.Regions
 	// Mass, if not nil, is called after each self-attention that Regions touches with the attention mass between regions,
 	// [n, heads, R, R] as in [tensor.AttnParams]; [1, heads, R, R] where all prompts still share it.
 	Mass func(site Site, mass []float32)
-}
-
-// Site is one self-attention of the network.
-type Site struct {
-	Name          string // as in the checkpoint: "mid_block.attentions.0.transformer_blocks.0.attn1"
-	Height, Width int    // of its token grid
-	Heads         int
 }
 
 // evaluation is what every block of one Forward reads.
@@ -100,14 +94,24 @@ func (e *evaluation) forAll(x *tensor.Tensor) *tensor.Tensor {
 	return tensor.BroadcastTo(x, n, s[1], s[2], s[3])
 }
 
-// selfAttention returns the parameters of the attention at site over a batch of n, and what to call after it.
-func (e *evaluation) selfAttention(site Site, n int) (p tensor.AttnParams, done func()) {
-	p.Regions = e.Regions.At(site.Height, site.Width)
-	if p.Regions == nil || e.Mass == nil {
-		return p, func() {}
+// selfAttention returns the tokens that the attention at site is to see, its parameters, and what to call after it. The tokens are x
+// [n or 1, tokens, c], for each prompt its own where prompts go by rules of their own.
+func (e *evaluation) selfAttention(site Site, x *tensor.Tensor) (tokens *tensor.Tensor, p tensor.AttnParams, done func()) {
+	done = func() {}
+	if e.Regions != nil {
+		p.Regions = e.Regions(site)
 	}
-	p.Mass = make([]float32, n*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
-	return p, func() { e.Mass(site, p.Mass) }
+	if p.Regions == nil {
+		return x, p, done
+	}
+	if n, s := e.context.Shape()[0], x.Shape(); s[0] < n && len(p.Regions.PerHead) > site.Heads {
+		x = tensor.BroadcastTo(x, n, s[1], s[2])
+	}
+	if e.Mass != nil {
+		p.Mass = make([]float32, x.Shape()[0]*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
+		done = func() { e.Mass(site, p.Mass) }
+	}
+	return x, p, done
 }
 
 // Forward returns the prediction [n, h, w, out] for the noisy latents: the noise or, for models trained so, the velocity. It returns
@@ -149,12 +153,6 @@ func (m *Model) check(in Input) error {
 	}
 	if !(in.Timestep >= 0 && in.Timestep <= 1e6) {
 		return fmt.Errorf("unet: timestep %g is out of range, want 0 … 999", in.Timestep)
-	}
-	if in.Regions != nil {
-		if in.Regions.Height != in.Sample.Shape()[1] || in.Regions.Width != in.Sample.Shape()[2] {
-			return fmt.Errorf("unet: regions are %d×%d, the latents %d×%d", in.Regions.Height, in.Regions.Width, in.Sample.Shape()[1], in.Sample.Shape()[2])
-		}
-		return in.Regions.Validate()
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func loadTransformerBlock(s *weights.Scope, channels, heads, context int) *Trans
 // forward returns [n, h·w, c] for the tokens x [n, h·w, c] of a map of h×w cells, or for x [1, h·w, c] that all n prompts still share: the
 // cross-attention is where they part.
 func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) *tensor.Tensor {
-	p, done := e.selfAttention(Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}, x.Shape()[0])
+	x, p, done := e.selfAttention(Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}, x)
 	x = tensor.Add(x, b.Attn1.Self(b.Norm1.Forward(x), p))
 	done()
 	x = tensor.Add(x, b.Attn2.Cross(b.Norm2.Forward(x), e.context))
