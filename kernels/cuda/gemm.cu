@@ -1,0 +1,49 @@
+// gemm.cu: matrix products.
+//
+//	dst[z, i, j] = act(Σ_p a[z, i, p]·b(z, p, j) + bias[j]) + residual[z, i, j]
+//
+// for a [m, k], whose rows begin lda elements apart, and dst [m, n], ldd apart. b is [n, k], each column's numbers side by side (a linear
+// layer's weight as PyTorch has it, "nt"), or [k, n] ("nn"), ldb apart. Matrix z of a batch begins z·…_batch elements on. bias and residual
+// may be null; act is SiLU, or nothing.
+//
+// blockIdx is (tile, 0, z). Tiles that follow each other share rows of a, which they find in the second-level cache.
+#include "product_f32.cuh"
+
+template <int SIDE>
+__device__ __forceinline__ void gemm_nt(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n,
+                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, bool silu) {
+    typedef TileF32<SIDE> T;
+    typedef RowsSide<SIDE, MatrixRows<T::SLOTS>> Side;
+    const uint32 tiles = (n + T::EDGE - 1) / T::EDGE; // side by side
+    const uint32 row = blockIdx.x / tiles * T::EDGE, column = blockIdx.x % tiles * T::EDGE;
+    const Side as(MatrixRows<T::SLOTS>(a, m, k, lda, row + Side::first(), Side::step()));
+    const Side bs(MatrixRows<T::SLOTS>(b, n, k, ldb, column + Side::first(), Side::step()));
+    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+}
+
+template <int SIDE>
+__device__ __forceinline__ void gemm_nn(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n,
+                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, bool silu) {
+    typedef TileF32<SIDE> T;
+    typedef RowsSide<SIDE, MatrixRows<T::SLOTS>> Side;
+    const uint32 tiles = (n + T::EDGE - 1) / T::EDGE; // side by side
+    const uint32 row = blockIdx.x / tiles * T::EDGE, column = blockIdx.x % tiles * T::EDGE;
+    const Side as(MatrixRows<T::SLOTS>(a, m, k, lda, row + Side::first(), Side::step()));
+    const ColumnsSide<SIDE> bs(b, k, n, ldb, column);
+    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+}
+
+// GEMM is an entry point. The small tile is for products that the large one does not cut into blocks for every multiprocessor.
+#define GEMM(name, SIDE, kind)                                                                                                                \
+    extern "C" __global__ void __launch_bounds__(SIDE* SIDE)                                                                                  \
+        name(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k, uint32 lda,  \
+             uint32 ldb, uint32 ldd, uint64 a_batch, uint64 b_batch, uint64 dst_batch, int silu) {                                             \
+        const uint64 z = blockIdx.z;                                                                                                          \
+        kind<SIDE>(dst + z * dst_batch, a + z * a_batch, b + z * b_batch, bias, residual ? residual + z * dst_batch : residual, m, n, k, lda, \
+                   ldb, ldd, silu != 0);                                                                                                            \
+    }
+
+GEMM(gemm_nt_f32_128, 16, gemm_nt)
+GEMM(gemm_nt_f32_64, 8, gemm_nt)
+GEMM(gemm_nn_f32_128, 16, gemm_nn)
+GEMM(gemm_nn_f32_64, 8, gemm_nn)

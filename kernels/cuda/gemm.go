@@ -1,0 +1,59 @@
+package cuda
+
+// Epilogue is what happens to a product [m, n] on its way to memory: dst = act(product + bias) + residual.
+type Epilogue struct {
+	Bias     Pointer // [n], or null
+	SiLU     bool    // act is x·σ(x), else nothing
+	Residual Pointer // laid out like dst, or null; may be dst
+}
+
+// Gemm is the shape of a matrix product.
+type Gemm struct {
+	Batch, M, K, N int
+	TransB         bool // b is [n, k], as a linear layer's weight, and not [k, n]
+	// Elements from row to row; 0 means that rows follow each other.
+	LdA, LdB, LdD int
+}
+
+// Launch is dst [batch, m, n] = a [batch, m, k] · b in float32, with the epilogue. dst must not overlap a or b.
+func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
+	columns, rows := g.N, g.K
+	kind := "gemm_nn_f32_"
+	if g.TransB {
+		columns, rows, kind = g.K, g.N, "gemm_nt_f32_"
+	}
+	lda, ldb, ldd := orElse(g.LdA, g.K), orElse(g.LdB, columns), orElse(g.LdD, g.N)
+	tile := tileFor(g.M, g.N, g.Batch)
+	return Launch{"gemm", kind + tile.name, tile.grid(g.M, g.N, g.Batch), Dim{tile.threads, 1, 1}, 0, params(
+		dst, a, b, ep.Bias, ep.Residual, count(g.M), count(g.N), count(g.K), count(lda), count(ldb), count(ldd),
+		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), ep.SiLU)}
+}
+
+// tile is the part of a product that a block of threads computes.
+type tile struct {
+	name    string // the end of the kernel's name
+	edge    int    // rows and columns
+	threads int
+}
+
+var largeTile, smallTile = tile{"128", 128, 256}, tile{"64", 64, 64}
+
+// tileFor chooses the tile for a product. The large one reads half as much for each number that it computes, but a product of few tiles
+// leaves multiprocessors idle: a GPU has about a hundred of them, and two large tiles, or four small ones, keep one busy.
+func tileFor(m, n, batch int) tile {
+	if ceilDiv(m, largeTile.edge)*ceilDiv(n, largeTile.edge)*batch >= 128 {
+		return largeTile
+	}
+	return smallTile
+}
+
+func (t tile) grid(m, n, batch int) Dim {
+	return Dim{ceilDiv(n, t.edge) * ceilDiv(m, t.edge), 1, batch}
+}
+
+func orElse(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

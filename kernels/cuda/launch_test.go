@@ -1,0 +1,109 @@
+package cuda
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
+)
+
+// launches is at least one launch of every kernel.
+func launches() []Launch {
+	all := []Launch{
+		Unary(SiLU, 256, 512, 1001, 0, 0),
+		Gemm{Batch: 1, M: 4096, K: 320, N: 640, TransB: true}.Launch(256, 512, 768, Epilogue{}),
+		Gemm{Batch: 1, M: 64, K: 1280, N: 1280, TransB: true}.Launch(256, 512, 768, Epilogue{Bias: 1024, SiLU: true, Residual: 256}),
+		Gemm{Batch: 16, M: 4096, K: 40, N: 77}.Launch(256, 512, 768, Epilogue{}),
+		Gemm{Batch: 1, M: 77, K: 40, N: 77}.Launch(256, 512, 768, Epilogue{}),
+	}
+	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{15, 5, 1})...)
+	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{5, 0, 1})...)
+	return all
+}
+
+// TestLaunchesMatchKernels holds that what is launched exists, takes the parameters it is given, and that no kernel is left out.
+func TestLaunchesMatchKernels(t *testing.T) {
+	launched := map[string]bool{}
+	for _, capability := range []int{75, 90} {
+		for _, l := range launches() {
+			launched[l.Kernel] = true
+			require.Equal(t, entry(t, l.Module, l.Kernel, capability), l.types(), l.Kernel)
+			require.Positive(t, l.Block.X, l.Kernel)
+			require.LessOrEqual(t, l.Block.X*l.Block.Y*l.Block.Z, 1024, l.Kernel)
+			require.LessOrEqual(t, l.Grid.Y, 65535, l.Kernel)
+			require.LessOrEqual(t, l.Grid.Z, 65535, l.Kernel)
+			require.Positive(t, l.Grid.X*l.Grid.Y*l.Grid.Z, l.Kernel)
+		}
+		for _, module := range Modules() {
+			for _, e := range entries(t, module, capability) {
+				require.True(t, launched[e.Name], "nothing launches %s", e.Name)
+			}
+		}
+	}
+}
+
+func (l Launch) types() []string {
+	var types []string
+	for _, p := range l.Params {
+		types = append(types, p.Type)
+	}
+	return types
+}
+
+func entries(t *testing.T, module string, capability int) []ptx.Entry {
+	t.Helper()
+	text, err := PTX(module, capability)
+	require.NoError(t, err)
+	return ptx.Entries(text)
+}
+
+// entry is the types of a kernel's parameters.
+func entry(t *testing.T, module, kernel string, capability int) []string {
+	t.Helper()
+	for _, e := range entries(t, module, capability) {
+		if e.Name == kernel {
+			return e.Params
+		}
+	}
+	t.Fatalf("%s has no kernel %s", module, kernel)
+	return nil
+}
+
+// TestPTXIsCurrent holds that the committed PTX was made from the sources beside it. Whether it is what the compiler makes of them is
+// for CI to say, where there is a compiler.
+func TestPTXIsCurrent(t *testing.T) {
+	sources, err := filepath.Glob("*.cu")
+	require.NoError(t, err)
+	require.Len(t, Modules(), len(sources))
+	for _, source := range sources {
+		digest, err := ptx.Digest(source)
+		require.NoError(t, err)
+		for _, capability := range []int{75, 90} {
+			text, err := PTX(strings.TrimSuffix(source, ".cu"), capability)
+			require.NoError(t, err)
+			require.True(t, strings.HasPrefix(text, ptx.Header(source, digest)), "%s: go generate ./kernels/cuda", source)
+		}
+	}
+}
+
+func TestPTXOfOldGPUs(t *testing.T) {
+	_, err := PTX("gemm", 70)
+	require.ErrorContains(t, err, "7.5 is the least")
+	_, err = PTX("none", 80)
+	require.ErrorContains(t, err, `"none"`)
+}
+
+func TestParams(t *testing.T) {
+	got := params(Pointer(1<<40), uint64(1<<33), uint32(7), float32(1), true, false)
+	require.Equal(t, []Param{{1 << 40, "u64"}, {1 << 33, "u64"}, {7, "u32"}, {0x3f800000, "f32"}, {1, "u32"}, {0, "u32"}}, got)
+	require.Panics(t, func() { params(1) }) // an int would depend on the machine
+}
+
+func TestCount(t *testing.T) {
+	require.EqualValues(t, 1<<31-1, count(1<<31-1))
+	require.EqualValues(t, 1, count())
+	require.PanicsWithError(t, "cuda: [65536 32768] is too large: a tensor has fewer than 2³¹ elements", func() { count(1<<16, 1<<15) })
+}
