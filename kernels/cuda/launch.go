@@ -65,8 +65,9 @@ func count(shape ...int) uint32 {
 }
 
 const (
-	threads = 256  // of a block of the kernels without tiles
-	waves   = 4096 // blocks of such a kernel at most: some for every multiprocessor of the largest GPU; the rest is loops
+	threads = 256   // of a block of the kernels without tiles
+	maxGrid = 65535 // most blocks along Y and Z
+	waves   = 4096  // blocks of such a kernel at most: some for every multiprocessor of the largest GPU; the rest is loops
 )
 
 // spread is the grid for n pieces of work, one to a thread as far as there are threads.

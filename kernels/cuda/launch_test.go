@@ -19,6 +19,19 @@ func launches() []Launch {
 		Gemm{Batch: 16, M: 4096, K: 40, N: 77}.Launch(256, 512, 768, Epilogue{}),
 		Gemm{Batch: 1, M: 77, K: 40, N: 77}.Launch(256, 512, 768, Epilogue{}),
 	}
+	for _, f := range []Format{F32, F16, BF16} {
+		all = append(all, Packed{f, 320, 4, 9}.Launch(256, 512))
+		if f != F32 {
+			all = append(all, f.Narrow(256, 512, 1001), f.Widen(256, 512, 1001))
+		}
+	}
+	all = append(all, GroupNorm{2, 4096, 320, 32, 1e-5, true}.Launches(256, 512, 0, 0, 1024)...)
+	all = append(all,
+		LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), GEGLU(256, 512, 4096, 1280), Softmax(256, 512, 77, 77),
+		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
+		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
+	all = append(all, Strided(256, 512, []int{64, 320}, []int{640, 1}, 320)...)
+	all = append(all, Strided(256, 512, []int{2, 64, 64, 320}, []int{320 * 4096, 64, 1, 4096}, 0)...)
 	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{15, 5, 1})...)
 	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{5, 0, 1})...)
 	return all
@@ -33,8 +46,8 @@ func TestLaunchesMatchKernels(t *testing.T) {
 			require.Equal(t, entry(t, l.Module, l.Kernel, capability), l.types(), l.Kernel)
 			require.Positive(t, l.Block.X, l.Kernel)
 			require.LessOrEqual(t, l.Block.X*l.Block.Y*l.Block.Z, 1024, l.Kernel)
-			require.LessOrEqual(t, l.Grid.Y, 65535, l.Kernel)
-			require.LessOrEqual(t, l.Grid.Z, 65535, l.Kernel)
+			require.LessOrEqual(t, l.Grid.Y, maxGrid, l.Kernel)
+			require.LessOrEqual(t, l.Grid.Z, maxGrid, l.Kernel)
 			require.Positive(t, l.Grid.X*l.Grid.Y*l.Grid.Z, l.Kernel)
 		}
 		for _, module := range Modules() {

@@ -1,0 +1,55 @@
+package cuda
+
+// Format is how the numbers of a weight are kept, and to what precision the products round the other side; they sum in float32.
+type Format int
+
+// The formats. BF16 needs a GPU of compute capability 8.0.
+const (
+	F32 Format = iota
+	F16
+	BF16
+)
+
+func (f Format) String() string { return [...]string{"f32", "f16", "bf16"}[f] }
+
+// Size is the bytes of a number.
+func (f Format) Size() int {
+	if f == F32 {
+		return 4
+	}
+	return 2
+}
+
+// Narrow is n float32 at x rounded to F16 or BF16.
+func (f Format) Narrow(dst, x Pointer, n int) Launch {
+	return Launch{"convert", "f32_to_" + f.String(), spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n))}
+}
+
+// Widen is n numbers of F16 or BF16 at x as float32.
+func (f Format) Widen(dst, x Pointer, n int) Launch {
+	return Launch{"convert", f.String() + "_to_f32", spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n))}
+}
+
+// Packed is a weight [out, in, taps] as the products read it: [out, pitch], the numbers of a row in the order of taps and then channels.
+type Packed struct {
+	Format        Format
+	Out, In, Taps int // Taps is kh·kw of a convolution, 1 of a linear layer
+}
+
+// K is the inner index of the products.
+func (p Packed) K() int { return p.In * p.Taps }
+
+// Pitch is the numbers from row to row: they begin at multiples of 16 bytes.
+func (p Packed) Pitch() int {
+	step := 16 / p.Format.Size()
+	return ceilDiv(p.K(), step) * step
+}
+
+// Bytes is the memory that it takes.
+func (p Packed) Bytes() int { return p.Out * p.Pitch() * p.Format.Size() }
+
+// Launch packs a float32 weight [out, in, taps].
+func (p Packed) Launch(dst, w Pointer) Launch {
+	return Launch{"pack", "pack_" + p.Format.String(), spread(count(p.Out, p.Pitch())), Dim{threads, 1, 1}, 0, params(
+		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()))}
+}
