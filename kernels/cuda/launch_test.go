@@ -30,6 +30,10 @@ func launches() []Launch {
 		LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), GEGLU(256, 512, 4096, 1280), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
 		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
+	all = append(all,
+		Conv{2, 64, 64, 320, 640, 3, 3, 1, 1, 1, 64, 64}.Launch(256, 512, 768, Epilogue{}),
+		Conv{1, 8, 8, 1280, 1280, 3, 3, 1, 1, 1, 8, 8}.Launch(256, 512, 768, Epilogue{}),
+		Conv{1, 8, 8, 1280, 1280, 1, 1, 1, 0, 0, 8, 8}.Launch(256, 512, 768, Epilogue{}))
 	all = append(all, Strided(256, 512, []int{64, 320}, []int{640, 1}, 320)...)
 	all = append(all, Strided(256, 512, []int{2, 64, 64, 320}, []int{320 * 4096, 64, 1, 4096}, 0)...)
 	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{15, 5, 1})...)

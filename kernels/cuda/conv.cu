@@ -1,0 +1,32 @@
+// conv.cu: convolutions of pictures with channels last, as matrix products ("implicit GEMM").
+//
+//	dst[p, oy, ox, o] = act(Σ_ky,kx,c x[p, oy·stride + ky - top, ox·stride + kx - left, c]·w[o, (ky·kw + kx)·in + c] + bias[o]) + residual[p, oy, ox, o]
+//
+// where x [n, h, w, in] is 0 outside the picture. w [out, pitch] is packed (pack.cu). bias and residual may be null; act is SiLU, or nothing.
+// k = kh·kw·in. blockIdx.x is the tile; tiles that follow each other share pixels of x.
+#include "picture.cuh"
+#include "product_f32.cuh"
+
+template <int SIDE>
+__device__ __forceinline__ void conv(const Window& win, const float* x, const float* w, uint32 k, uint32 pitch, const Epilogue& out) {
+    typedef TileF32<SIDE> T;
+    typedef RowsSide<SIDE, PictureRows<T::SLOTS>> Pixels;
+    typedef RowsSide<SIDE, MatrixRows<T::SLOTS>> Filters;
+    const uint32 tiles = (out.n + T::EDGE - 1) / T::EDGE; // side by side
+    const uint32 row = blockIdx.x / tiles * T::EDGE, column = blockIdx.x % tiles * T::EDGE;
+    const Pixels as(PictureRows<T::SLOTS>(x, win, out.m, k, row + Pixels::first(), Pixels::step()));
+    const Filters bs(MatrixRows<T::SLOTS>(w, out.n, k, pitch, column + Filters::first(), Filters::step()));
+    product_f32<SIDE>(as, bs, k, row, column, out);
+}
+
+// CONV is an entry point; for the tiles see gemm.cu.
+#define CONV(name, SIDE)                                                                                                                     \
+    extern "C" __global__ void __launch_bounds__(SIDE* SIDE)                                                                                 \
+        name(float* dst, const float* x, const float* w, const float* bias, const float* residual, uint32 n, uint32 h, uint32 width, uint32 in, \
+             uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, int silu) {        \
+        conv<SIDE>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                                      \
+                   Epilogue{dst, bias, residual, n * oh * ow, out, out, silu != 0});                                                         \
+    }
+
+CONV(conv_f32_128, 16)
+CONV(conv_f32_64, 8)

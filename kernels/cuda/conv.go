@@ -1,0 +1,25 @@
+package cuda
+
+// Conv is the shape of a convolution of n pictures, channels last.
+type Conv struct {
+	N, H, W, C, Out int
+	KH, KW, Stride  int
+	Top, Left       int // zeros above and left of the picture
+	OH, OW          int // of the result
+}
+
+// Packed is the layout of its weight.
+func (c Conv) Packed(f Format) Packed { return Packed{f, c.Out, c.C, c.KH * c.KW} }
+
+// Launch is dst [n, oh, ow, out] = x [n, h, w, c] convolved with the packed weight w, with the epilogue. dst must not overlap x.
+func (c Conv) Launch(dst, x, w Pointer, ep Epilogue) Launch {
+	weight, m := c.Packed(F32), int(count(c.N, c.OH, c.OW))
+	count(c.N, c.H, c.W, c.C)
+	if c.KH*c.KW == 1 && c.Stride == 1 && c.OH == c.H && c.OW == c.W { // each pixel on its own
+		return Gemm{Batch: 1, M: m, K: c.C, N: c.Out, TransB: true, LdB: weight.Pitch()}.Launch(dst, x, w, ep)
+	}
+	tile := tileFor(m, c.Out, 1)
+	return Launch{"conv", "conv_f32_" + tile.name, tile.grid(m, c.Out, 1), Dim{tile.threads, 1, 1}, 0, params(
+		dst, x, w, ep.Bias, ep.Residual, count(c.N), count(c.H), count(c.W), count(c.C), count(c.Out), count(c.OH), count(c.OW),
+		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), ep.SiLU)}
+}
