@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"math"
-	"sync"
 
 	"github.com/sowgen/sowgen/kernels/ref"
 )
@@ -52,7 +51,7 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 		clear(dst[:s.N*s.Queries*width])
 		return
 	}
-	at := attentions.Get().(*attention)
+	at := attentions.get()
 	at.AttnShape, at.dst, at.q, at.k, at.v, at.wantMass = s, dst, q, k, v, mass != nil
 	at.plan(r)
 	work := s.N * s.Heads * s.Queries * s.Keys * s.HeadDim
@@ -62,7 +61,7 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 		at.addMass(mass, r)
 	}
 	at.dst, at.q, at.k, at.v, at.readings = nil, nil, nil, nil, nil
-	attentions.Put(at)
+	attentions.put(at)
 }
 
 // A task is up to groupPanels panels of 32 queries of one label and one head. It goes through the keys in blocks, so that a
@@ -95,7 +94,10 @@ type attention struct {
 // group is the queries of a task: n of one label from from on, in sorted order.
 type group struct{ label, from, n int }
 
-var attentions = sync.Pool{New: func() any { return &attention{plain: [1]reading{{classes: []class{{}}}}} }}
+var attentions stock[attention]
+
+// everything is the classes of a plain reading.
+var everything = []class{{}}
 
 // plan sorts the tokens by label and cuts the queries into groups.
 func (at *attention) plan(r *Regions) {
@@ -119,7 +121,7 @@ func (at *attention) plan(r *Regions) {
 		}
 	}
 	if r == nil {
-		at.readings = at.plain[:]
+		at.readings, at.plain[0].classes = at.plain[:], everything
 		at.plain[0].stretches = append(at.plain[0].stretches[:0], stretch{0, at.Keys, 0})
 		at.queryFrom = append(at.queryFrom[:0], 0, at.Queries)
 	}
@@ -398,16 +400,16 @@ func (at *attention) addMass(mass []float32, r *Regions) {
 
 // attnWork is the small state of a task.
 type attnWork struct {
-	states         []state
+	states         [groupPanels]state
 	hi, lo, factor ref.Lanes
 	factors        []ref.Lanes      // by class
 	shares         [][panel]float64 // by class
 }
 
-var attnWorks = sync.Pool{New: func() any { return &attnWork{states: make([]state, groupPanels)} }}
+var attnWorks stock[attnWork]
 
 func getAttnWork(classes int) *attnWork {
-	w := attnWorks.Get().(*attnWork)
+	w := attnWorks.get()
 	if len(w.factors) < classes {
 		w.factors, w.shares = make([]ref.Lanes, classes), make([][panel]float64, classes)
 		for p := range w.states {
@@ -417,6 +419,6 @@ func getAttnWork(classes int) *attnWork {
 	return w
 }
 
-func (w *attnWork) put() { attnWorks.Put(w) }
+func (w *attnWork) put() { attnWorks.put(w) }
 
 func abs(x float32) float32 { return max(x, -x) }

@@ -1,7 +1,7 @@
 package kernels
 
 import (
-	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/sowgen/sowgen/kernels/ref"
@@ -14,11 +14,22 @@ type scratch struct {
 	free int
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var scratches stock[scratch]
+
+// mostScratch is the most values that a task has asked for so far. A scratch grows to it whichever task gets it, so all the growing is
+// done in a network's first evaluation.
+var mostScratch atomic.Int64
 
 // getScratch returns memory for n values in all, to be taken in pieces.
 func getScratch(n int) *scratch {
-	s := scratches.Get().(*scratch)
+	s := scratches.get()
+	for {
+		most := mostScratch.Load()
+		if int64(n) <= most || mostScratch.CompareAndSwap(most, int64(n)) {
+			n = max(n, int(most))
+			break
+		}
+	}
 	if len(s.buf) < n {
 		s.buf = aligned(n)
 	}
@@ -35,7 +46,7 @@ func (s *scratch) take(n int) []float32 {
 
 func (s *scratch) put() {
 	s.tile = ref.Tile{} // it points into the caller's memory
-	scratches.Put(s)
+	scratches.put(s)
 }
 
 const cacheLine = 16 // float32 values
