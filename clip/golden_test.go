@@ -15,6 +15,9 @@ import (
 // testdata/models and golden-*.safetensors of package sow, made by sow/testdata/gen_golden.py.
 const data = "../sow/testdata/"
 
+// All tests run in poisoned memory: what reads it before it is written, or after it was given back, gives NaN.
+func init() { tensor.PoisonArenas(true) }
+
 // TestModelAgreesWithTransformers holds tokenizer and network to transformers': the same ids, 1e-4 of the output's standard deviation.
 // sd21 is stored without the "text_model." prefix.
 func TestModelAgreesWithTransformers(t *testing.T) {

@@ -46,13 +46,15 @@ func Load(cfg Config, src weights.Source) (_ *Model, err error) {
 }
 
 // Encode returns the last hidden state [1, len(ids), hidden], after the final norm: what Stable Diffusion's UNet reads (its 2.x text
-// encoders are stored without the last layer, so this is their penultimate one).
-func (m *Model) Encode(ctx context.Context, ids []int32) (_ *tensor.Tensor, err error) {
+// encoders are stored without the last layer, so this is their penultimate one). It is in ordinary memory.
+func (m *Model) Encode(ctx context.Context, ids []int32) (y *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
 	if len(ids) < 1 || len(ids) > m.Config.MaxPositionEmbeddings {
 		return nil, fmt.Errorf("clip: %d tokens, want 1 … %d", len(ids), m.Config.MaxPositionEmbeddings)
 	}
-	x := tensor.Add(m.tokenEmbedding.Forward(ids), tensor.Slice(m.positionEmbedding.Weight, 0, 0, len(ids)))
+	arena := tensor.Borrow(tensor.Device(m.tokenEmbedding.Weight))
+	defer arena.Return(&y)
+	x := tensor.Add(arena.Enter(m.tokenEmbedding.Forward(ids)), tensor.Slice(m.positionEmbedding.Weight, 0, 0, len(ids)))
 	x = tensor.Reshape(x, 1, len(ids), m.Config.HiddenSize)
 	for _, l := range m.layers {
 		if err := ctx.Err(); err != nil {
@@ -93,7 +95,8 @@ func loadEncoderLayer(s *weights.Scope, cfg *Config) *encoderLayer {
 	return l
 }
 
-func (l *encoderLayer) forward(x *tensor.Tensor) *tensor.Tensor {
+func (l *encoderLayer) forward(x *tensor.Tensor) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	x = tensor.Add(x, l.attn.Self(l.norm1.Forward(x), tensor.AttnParams{Causal: true}))
 	return tensor.Add(x, l.fc2.Forward(l.act(l.fc1.Forward(l.norm2.Forward(x)))))
 }

@@ -34,7 +34,8 @@ func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
 	return a.attend(x, context, tensor.AttnParams{})
 }
 
-func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
+func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	p.Heads = a.Heads
 	q := a.ToQ.Forward(x)
 	if n, s := context.Shape()[0], q.Shape(); n != s[0] {
@@ -56,6 +57,7 @@ func LoadFeedForward(s *weights.Scope, channels int) *FeedForward {
 }
 
 // Forward returns [n, tokens, c] for x [n, tokens, c].
-func (f *FeedForward) Forward(x *tensor.Tensor) *tensor.Tensor {
+func (f *FeedForward) Forward(x *tensor.Tensor) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	return f.Out.Forward(tensor.GEGLU(f.Proj.Forward(x)))
 }

@@ -31,14 +31,21 @@ func LoadResnetBlock(s *weights.Scope, in, out, timeDim, groups int, eps float32
 }
 
 // Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], nil where there is no time.
-func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) *tensor.Tensor {
-	h := b.Conv1.Forward(b.Norm1.ForwardSiLU(x))
+func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
+	h := convolve(b.Conv1, b.Norm1, x)
 	if b.TimeEmbProj != nil {
 		h = tensor.AddPerChannel(h, b.TimeEmbProj.Forward(tensor.SiLU(temb)))
 	}
-	h = b.Conv2.Forward(b.Norm2.ForwardSiLU(h))
+	h = convolve(b.Conv2, b.Norm2, h)
 	if b.ConvShortcut != nil {
 		x = b.ConvShortcut.Forward(x)
 	}
 	return tensor.Add(x, h)
+}
+
+// convolve returns conv(SiLU(norm(x))).
+func convolve(conv *Conv2D, norm *GroupNorm, x *tensor.Tensor) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
+	return conv.Forward(norm.ForwardSiLU(x))
 }

@@ -9,8 +9,11 @@ import (
 // NewOn returns a tensor of zeros of the given shape on engine e; without a shape, a scalar.
 func NewOn(e Engine, shape ...int) *Tensor {
 	t := alloc("NewOn", e, shape)
-	if !e.AllocAccessible() {
+	switch {
+	case !e.AllocAccessible():
 		e.Memclr(t)
+	case arenaOf(e) != nil:
+		clear(memory(t))
 	}
 	return t
 }
@@ -18,7 +21,7 @@ func NewOn(e Engine, shape ...int) *Tensor {
 // To returns t on engine e: t itself if it lives there, else a copy.
 func To(e Engine, t *Tensor) *Tensor {
 	from := home("To", t)
-	if from == e {
+	if device(from) == device(e) {
 		return t
 	}
 	host, target := from.AllocAccessible(), e.AllocAccessible()
@@ -37,13 +40,14 @@ func To(e Engine, t *Tensor) *Tensor {
 		copy(memory(y), memory(t))
 	}
 	if err != nil {
-		fail("To", fmt.Sprintf("from %T to %T: %v", from, e, err), t)
+		fail("To", fmt.Sprintf("from %T to %T: %v", device(from), device(e), err), t)
 	}
 	return y
 }
 
-// home returns the engine on which all of ts live (nil ones are skipped), and fails if there is no such engine or if one of ts is not a
-// tensor as this package knows them. What gorgonia's own engines made is ordinary memory: the CPU takes it.
+// home returns the engine on which all of ts live (nil ones are skipped), with the arena of those that are in one, and fails if there is
+// no such engine, if they are in different arenas, if one's memory was given back, or if one is not a tensor as this package knows them.
+// What gorgonia's own engines made is ordinary memory: the CPU takes it.
 func home(op string, ts ...*Tensor) Engine {
 	var e Engine
 	for _, t := range ts {
@@ -65,18 +69,30 @@ func home(op string, ts ...*Tensor) Engine {
 			}
 			on = cpu
 		}
-		if e == nil {
+		if block, ok := on.(*temporary); ok && block.gone {
+			fail(op, "memory that was given back: the tensor is used after its Tidy or its Borrow has ended", ts...)
+		}
+		switch {
+		case e == nil:
 			e = on
-		} else if e != on {
-			fail(op, fmt.Sprintf("tensors live on different engines, %T and %T", e, on), ts...)
+		case device(e) != device(on):
+			fail(op, fmt.Sprintf("tensors live on different engines, %T and %T", device(e), device(on)), ts...)
+		case arenaOf(e) == nil:
+			e = on
+		case arenaOf(on) != nil && arenaOf(on) != arenaOf(e):
+			fail(op, "tensors of two evaluations that have not ended", ts...)
 		}
 	}
 	return e
 }
 
-// alloc returns a tensor whose elements are zero in ordinary memory and anything in a device's.
+// alloc returns a tensor in the arena of e, if it has one. Its elements are zero in ordinary memory that is no arena's, and anything
+// elsewhere.
 func alloc(op string, e Engine, shape []int) *Tensor {
 	n := checkShape(op, shape)
+	if a := arenaOf(e); a != nil {
+		return a.alloc(op, shape, n)
+	}
 	if e.AllocAccessible() {
 		return onHost(e, make([]float32, n), shape)
 	}

@@ -16,6 +16,11 @@
 // The engine travels with the tensor, as gorgonia's design has it. [New], [Full] and [FromSlice] put a tensor on the CPU, [NewOn] and [To]
 // on any engine; an operator runs where its arguments live, which has to be one engine. [Floats] brings the numbers back.
 //
+// # Memory
+//
+// What operators make is the garbage collector's, but for the evaluation of a model: that borrows an [Arena], which travels with the
+// tensors as the engine does, and gives memory back block by block with [Tidy].
+//
 // # gorgonia
 //
 // gorgonia's type, shapes, engines and memory are used, so its tensors and views (Slice, T, column-major) go in and ours come out. Its

@@ -6,10 +6,13 @@ import gt "gorgonia.org/tensor"
 // the result; an engine only computes. [CPU] is one; package tensortest is the suite every engine must pass.
 //
 // All tensors an engine is given are contiguous float32 of its own, except src of Strided; no two of them overlap, except where it says
-// so. Engines are compared with ==: two values that are equal are one device.
+// so. Engines are compared with ==: two values that are equal are one device; [Device] gives a tensor's. What a dst holds before is
+// anything.
 //
-// An engine whose memory the host cannot read says so by AllocAccessible. Alloc then gives an address of the device (or an error),
-// Memclr clears, and Memcpy copies between host and device, telling them apart by the addresses.
+// An engine whose memory the host cannot read says so by AllocAccessible. Alloc then gives an address of the device (or an error), Free
+// takes it back, Memclr clears, and Memcpy copies between host and device, telling them apart by the addresses. Tensors of an [Arena] lie
+// in large stretches that were got from Alloc once, and another operator's result may take the place of one that has been read: the
+// engine must do its work in the order in which it was asked.
 type Engine interface {
 	gt.Engine
 

@@ -18,7 +18,7 @@ type Weight struct {
 func PackLinear(w *Tensor) *Weight {
 	e := home("PackLinear", w)
 	wantDims("PackLinear", w, 2, "[out, in]")
-	return &Weight{Out: w.Shape()[0], In: w.Shape()[1], KH: 1, KW: 1, Packed: e.PackLinear(Contiguous(w)), engine: e}
+	return &Weight{Out: w.Shape()[0], In: w.Shape()[1], KH: 1, KW: 1, Packed: e.PackLinear(Contiguous(w)), engine: device(e)}
 }
 
 // PackConv prepares the weight [out, in, kh, kw] of a convolution, the layout of PyTorch and of every checkpoint.
@@ -26,7 +26,7 @@ func PackConv(w *Tensor) *Weight {
 	e := home("PackConv", w)
 	wantDims("PackConv", w, 4, "[out, in, kh, kw]")
 	s := w.Shape()
-	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: e, conv: true}
+	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: device(e), conv: true}
 }
 
 // Linear returns x·wᵀ + bias: [..., out] for x [..., in], w from [PackLinear] of [out, in], bias [out] or nil.
@@ -52,8 +52,8 @@ func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
 	switch {
 	case w == nil || w.engine == nil || w.conv != conv:
 		fail(op, "want a weight from "+packer, x)
-	case w.engine != e:
-		fail(op, fmt.Sprintf("the weight is packed for another engine, %T, than %T", w.engine, e), x)
+	case w.engine != device(e):
+		fail(op, fmt.Sprintf("the weight is packed for another engine, %T, than %T", w.engine, device(e)), x)
 	}
 	wantShape(op, "bias", bias, w.Out)
 	return e

@@ -6,16 +6,21 @@ import "fmt"
 // (t itself keeps its shape, unlike with gorgonia's method). One axis may be -1 and is then worked out. Without a shape, a tensor of one
 // element becomes a scalar.
 func Reshape(t *Tensor, shape ...int) *Tensor {
-	e := home("Reshape", t)
+	home("Reshape", t)
 	dims, ok := resolve(elements(t.Shape()), shape)
 	if !ok {
 		fail("Reshape", fmt.Sprintf("%d elements do not fill %v", elements(t.Shape()), shape), t)
 	}
 	t = Contiguous(t)
+	return header(home("Reshape", t), t, dims)
+}
+
+// header returns the elements of a contiguous t under another shape or engine.
+func header(e Engine, t *Tensor, shape []int) *Tensor {
 	if e.AllocAccessible() {
-		return onHost(e, memory(t), dims)
+		return onHost(e, memory(t), shape)
 	}
-	return onDevice(e, t.Uintptr(), dims)
+	return onDevice(e, t.Uintptr(), shape)
 }
 
 // resolve works out the axis that is -1, if there is one, and reports whether total elements fill the shape.

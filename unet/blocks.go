@@ -12,12 +12,19 @@ type layer struct {
 	transformer *Transformer2D // nil in DownBlock2D and UpBlock2D
 }
 
-func (l *layer) forward(x *tensor.Tensor, e *evaluation) *tensor.Tensor {
+func (l *layer) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	x = l.resnet.Forward(x, e.temb)
 	if l.transformer != nil {
 		x = l.transformer.forward(x, e)
 	}
 	return x
+}
+
+// join returns what the layer makes of x and of a map from the way down.
+func (l *layer) join(x, skip *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
+	return l.forward(tensor.Concat(3, x, e.forAll(skip)), e)
 }
 
 // DownBlock is DownBlock2D or CrossAttnDownBlock2D: layers, then half the size.
@@ -61,7 +68,8 @@ func loadMidBlock(s *weights.Scope, channels, heads int, cfg *Config) *MidBlock 
 	}
 }
 
-func (b *MidBlock) forward(x *tensor.Tensor, e *evaluation) *tensor.Tensor {
+func (b *MidBlock) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	return b.last.forward(b.first.forward(x, e), e)
 }
 
@@ -90,12 +98,15 @@ func loadUpBlock(s *weights.Scope, previous, out, in, layers, heads int, crossAt
 	return b
 }
 
-// forward returns x after the block, having taken one skip for each layer off the end of skips.
-func (b *UpBlock) forward(x *tensor.Tensor, skips []*tensor.Tensor, e *evaluation) (*tensor.Tensor, []*tensor.Tensor) {
+// forward returns x after the block, and skips without the one for each layer that it took off the end.
+func (b *UpBlock) forward(x *tensor.Tensor, skips []*tensor.Tensor, e *evaluation) (y *tensor.Tensor, rest []*tensor.Tensor) {
+	scope := tensor.Tidy(x)
+	defer scope.Keep(&y)
 	for i := range b.layers {
 		top := len(skips) - 1
-		x = b.layers[i].forward(tensor.Concat(3, x, e.forAll(skips[top])), e)
+		x = b.layers[i].join(x, skips[top], e)
 		skips = skips[:top]
+		scope.Keep(&x)
 	}
 	if b.upsampler != nil {
 		// The next skip's size, not simply twice ours: an odd size on the way down lost a row (diffusers' forward_upsample_size).

@@ -3,6 +3,8 @@ package unet
 import (
 	"context"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +16,9 @@ import (
 
 // testdata/models and golden-*.safetensors of package sow, made by sow/testdata/gen_golden.py.
 const data = "../sow/testdata/"
+
+// All tests run in poisoned memory: what reads it before it is written, or after it was given back, gives NaN.
+func init() { tensor.PoisonArenas(true) }
 
 func load(t *testing.T, kind string) (*Model, weights.Source) {
 	t.Helper()
@@ -67,6 +72,30 @@ func TestSharedSample(t *testing.T) {
 	shared, err := m.Forward(context.Background(), in)
 	require.NoError(t, err)
 	require.Equal(t, tensor.Floats(copies), tensor.Floats(shared))
+}
+
+// TestStepsAllocateNothing: from the second evaluation on, only headers of tensors come from the heap, and the arena does not grow.
+func TestStepsAllocateNothing(t *testing.T) {
+	m, golden := load(t, "sd21")
+	context1 := tensor.Slice(read(t, golden, "unet/encoder_hidden_states"), 0, 0, 1)
+	in := Input{Sample: tensor.New(1, 64, 64, 4), Timestep: 501, Context: tensor.Concat(0, context1, context1, context1)}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection may take the kernels' working memory
+	tensor.ReleaseArenas(tensor.CPU{})
+	step := func() (allocated uint64) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := m.Forward(context.Background(), in)
+		require.NoError(t, err)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	step()
+	peak := tensor.ArenaPeak(tensor.CPU{})
+	for range 2 {
+		smallest := uint64(3 * 64 * 64 * m.Config.BlockOutChannels[0] * 4) // a feature map of the first level
+		require.Less(t, step(), smallest)
+	}
+	require.Equal(t, peak, tensor.ArenaPeak(tensor.CPU{}))
 }
 
 // TestRegionsReachEverySite checks that the rules take effect in every self-attention whose grid is large enough, and that neutral

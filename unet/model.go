@@ -115,13 +115,16 @@ func (e *evaluation) selfAttention(site Site, x *tensor.Tensor) (tokens *tensor.
 }
 
 // Forward returns the prediction [n, h, w, out] for the noisy latents: the noise or, for models trained so, the velocity. It returns
-// ctx's error as soon as ctx is done, checked at every block.
-func (m *Model) Forward(ctx context.Context, in Input) (_ *tensor.Tensor, err error) {
+// ctx's error as soon as ctx is done, checked at every block. Sample and context may lie on any engine; the prediction is in ordinary memory.
+func (m *Model) Forward(ctx context.Context, in Input) (y *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
 	if err := m.check(in); err != nil {
 		return nil, err
 	}
-	sinusoids := nn.Timesteps(in.Timestep, m.Config.BlockOutChannels[0], m.Config.FlipSinToCos, float32(m.Config.FreqShift))
+	arena := tensor.Borrow(tensor.Device(m.convIn.Bias))
+	defer arena.Return(&y)
+	in.Sample, in.Context = arena.Enter(in.Sample), arena.Enter(in.Context)
+	sinusoids := arena.Enter(nn.Timesteps(in.Timestep, m.Config.BlockOutChannels[0], m.Config.FlipSinToCos, float32(m.Config.FreqShift)))
 	e := &evaluation{Input: in, temb: m.timeEmbedding.Forward(sinusoids), context: in.Context}
 
 	x := m.convIn.Forward(in.Sample)

@@ -36,7 +36,8 @@ func loadTransformer2D(s *weights.Scope, channels, heads int, cfg *Config) *Tran
 }
 
 // forward returns [n, h, w, c] for x [n, h, w, c], or for x [1, h, w, c] that all n prompts still share.
-func (t *Transformer2D) forward(x *tensor.Tensor, e *evaluation) *tensor.Tensor {
+func (t *Transformer2D) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	s := x.Shape()
 	h := t.ProjIn.Forward(t.Norm.Forward(x))
 	h = t.Block.forward(tensor.Reshape(h, s[0], s[1]*s[2], s[3]), s[1], s[2], e)
@@ -65,7 +66,8 @@ func loadTransformerBlock(s *weights.Scope, channels, heads, context int) *Trans
 
 // forward returns [n, h·w, c] for the tokens x [n, h·w, c] of a map of h×w cells, or for x [1, h·w, c] that all n prompts still share: the
 // cross-attention is where they part.
-func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) *tensor.Tensor {
+func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	x, p, done := e.selfAttention(Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}, x)
 	x = tensor.Add(x, b.Attn1.Self(b.Norm1.Forward(x), p))
 	done()

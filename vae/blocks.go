@@ -20,8 +20,10 @@ func loadResnets(s *weights.Scope, n, in, out int, cfg *Config) resnets {
 }
 
 func (r resnets) forward(x *tensor.Tensor) *tensor.Tensor {
+	scope := tensor.Tidy(x)
 	for _, b := range r {
 		x = b.Forward(x, nil)
+		scope.Keep(&x)
 	}
 	return x
 }
@@ -43,7 +45,8 @@ func loadMidBlock(s *weights.Scope, channels int, cfg *Config) *midBlock {
 	return b
 }
 
-func (b *midBlock) forward(x *tensor.Tensor) *tensor.Tensor {
+func (b *midBlock) forward(x *tensor.Tensor) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	x = b.resnets[0].Forward(x, nil)
 	if b.attn != nil {
 		s := x.Shape()

@@ -56,6 +56,7 @@ func (d *decoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		x = d.postQuantConv.Forward(x)
 	}
 	x = d.mid.forward(d.convIn.Forward(x))
+	scope := tensor.Tidy(x)
 	for _, b := range d.up {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -65,6 +66,7 @@ func (d *decoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 			s := x.Shape()
 			x = b.upsampler.Forward(x, 2*s[1], 2*s[2])
 		}
+		scope.Keep(&x)
 	}
 	return d.convOut.Forward(d.convNormOut.ForwardSiLU(x)), nil
 }

@@ -50,6 +50,7 @@ func loadEncoder(root *weights.Scope, cfg *Config) *encoder {
 // forward returns the moments [n, h/f, w/f, 2·latent] of pictures x [n, h, w, in].
 func (e *encoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor, error) {
 	x = e.convIn.Forward(x)
+	scope := tensor.Tidy(x)
 	for _, b := range e.down {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -58,6 +59,7 @@ func (e *encoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		if b.downsampler != nil {
 			x = b.downsampler.Forward(x)
 		}
+		scope.Keep(&x)
 	}
 	x = e.convOut.Forward(e.convNormOut.ForwardSiLU(e.mid.forward(x)))
 	if e.quantConv != nil {

@@ -15,6 +15,9 @@ import (
 // testdata/models and golden-*.safetensors of package sow, made by sow/testdata/gen_golden.py.
 const data = "../sow/testdata/"
 
+// All tests run in poisoned memory: what reads it before it is written, or after it was given back, gives NaN.
+func init() { tensor.PoisonArenas(true) }
+
 func load(t *testing.T, kind string) (*Model, weights.Source) {
 	t.Helper()
 	fsys := os.DirFS(data + "models/" + kind)

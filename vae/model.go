@@ -41,14 +41,16 @@ func oldNames(name string) string {
 
 // Encode returns the mean and the log variance (clamped to [-30, 20]) of the latents of x [n, h, w, in] in [-1, 1], each
 // [n, h/f, w/f, latent] and not yet scaled. The sides of x must be multiples of f = Config.Factor(). It returns
-// ctx's error as soon as ctx is done, checked at every block.
+// ctx's error as soon as ctx is done, checked at every block. x may lie on any engine; the results are in ordinary memory.
 func (m *Model) Encode(ctx context.Context, x *tensor.Tensor) (mean, logvar *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
 	f := m.Config.Factor()
 	if x.Dims() != 4 || x.Shape()[3] != m.Config.InChannels || x.Shape()[1]%f != 0 || x.Shape()[2]%f != 0 {
 		return nil, nil, fmt.Errorf("vae: picture: want [n, h, w, %d] with sides that are multiples of %d, got %v", m.Config.InChannels, f, x.Shape())
 	}
-	both, err := m.encoder.forward(ctx, x)
+	arena := tensor.Borrow(tensor.Device(m.encoder.convIn.Bias))
+	defer arena.Return(&mean, &logvar)
+	both, err := m.encoder.forward(ctx, arena.Enter(x))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,12 +63,14 @@ func Sample(mean, logvar, noise *tensor.Tensor) *tensor.Tensor {
 	return tensor.Add(mean, tensor.Mul(tensor.Exp(tensor.Scale(logvar, 0.5)), noise))
 }
 
-// Decode returns the pictures [n, f·h, f·w, out] of unscaled latents [n, h, w, latent], about [-1, 1]. ctx is
-// heeded as in Encode.
-func (m *Model) Decode(ctx context.Context, latents *tensor.Tensor) (_ *tensor.Tensor, err error) {
+// Decode returns the pictures [n, f·h, f·w, out] of unscaled latents [n, h, w, latent], about [-1, 1]. ctx is heeded and memory chosen as
+// in Encode.
+func (m *Model) Decode(ctx context.Context, latents *tensor.Tensor) (y *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
 	if latents.Dims() != 4 || latents.Shape()[3] != m.Config.LatentChannels {
 		return nil, fmt.Errorf("vae: latents: want [n, h, w, %d], got %v", m.Config.LatentChannels, latents.Shape())
 	}
-	return m.decoder.forward(ctx, latents)
+	arena := tensor.Borrow(tensor.Device(m.decoder.convIn.Bias))
+	defer arena.Return(&y)
+	return m.decoder.forward(ctx, arena.Enter(latents))
 }

@@ -91,7 +91,13 @@ func (d *device) Alloc(size int64) (gt.Memory, error) {
 	return allocation{d.base + at, uintptr(size)}, nil
 }
 
-func (d *device) Free(gt.Memory, int64) error             { return nil }
+func (d *device) Free(mem gt.Memory, _ int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.data, mem.Uintptr()-d.base)
+	return nil
+}
+
 func (d *device) Memset(gt.Memory, interface{}) error     { return errors.New("not needed") }
 func (d *device) Accessible(gt.Memory) (gt.Memory, error) { return nil, errors.New("not accessible") }
 func (d *device) WorksWith(order gt.DataOrder) bool       { return order.IsRowMajor() }

@@ -19,7 +19,7 @@ func RunEngine(t *testing.T, e tensor.Engine) {
 		name string
 		run  func(t *testing.T)
 	}{
-		{"Memory", s.memory}, {"Unary", s.unary}, {"Binary", s.binary}, {"Reduce", s.reduce}, {"Strided", s.strided}, {"Place", s.place},
+		{"Memory", s.memory}, {"Arena", s.arena}, {"Unary", s.unary}, {"Binary", s.binary}, {"Reduce", s.reduce}, {"Strided", s.strided}, {"Place", s.place},
 		{"Gather", s.gather}, {"MatMul", s.matMul}, {"Linear", s.linear}, {"Conv2D", s.conv2D}, {"GroupNorm", s.groupNorm},
 		{"LayerNorm", s.layerNorm}, {"Softmax", s.softmax}, {"GEGLU", s.geglu}, {"Attention", s.attention}, {"Regions", s.regions}, {"RegionsPerHead", s.regionsPerHead},
 		{"UpsampleNearest", s.upsample},
