@@ -35,6 +35,7 @@ func main() {
 	if s.lanes == 8 { // 8×8 is a good size for both
 		transpose8()
 	}
+	s.peak()
 	Generate()
 }
 

@@ -198,3 +198,8 @@ func bf16ToF32AVX2(dst *float32, src *uint16, n int)
 //
 //go:noescape
 func transpose8(dst *float32, ldd int, src *float32, lds int, blocks int)
+
+// peakAVX2 does rounds × 12 multiply-adds of vectors.
+//
+//go:noescape
+func peakAVX2(rounds int)

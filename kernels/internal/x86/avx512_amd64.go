@@ -343,3 +343,13 @@ func f32ToF16AVX512(dst *uint16, src *float32, n int)
 //
 //go:noescape
 func bf16ToF32AVX512(dst *float32, src *uint16, n int)
+
+// peakAVX512 does rounds × 12 multiply-adds of vectors.
+//
+//go:noescape
+func peakAVX512(rounds int)
+
+// peakBF16AVX512 does rounds × 12 vectors of sums of two products of bfloat16.
+//
+//go:noescape
+func peakBF16AVX512(rounds int)

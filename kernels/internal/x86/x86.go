@@ -29,6 +29,7 @@ var AVX512 = ref.Loops{
 	PanelRange: panelRange(panelRangeAVX512), PanelExp: panelExp(panelExpAVX512), PanelScale: panelScale(panelScaleAVX512),
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: ref.F32ToBF16,
+	Peak: peak(peakAVX512, 16),
 }
 
 // AVX2 is the loops for processors with AVX2 and FMA.
@@ -45,6 +46,7 @@ var AVX2 = ref.Loops{
 	PanelRange: panelRange(panelRangeAVX2), PanelExp: panelExp(panelExpAVX2), PanelScale: panelScale(panelScaleAVX2),
 	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: ref.F32ToBF16,
+	Peak: peak(peakAVX2, 8),
 }
 
 // words is a ref.Tile as the assembly sees it.
