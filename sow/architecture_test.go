@@ -26,6 +26,7 @@ func TestLayering(t *testing.T) {
 		"sow/builtin": {},
 		"sow/picture": {"tensor"},
 		"sow/plan":    {},
+		"sow/random":  {"clip", "kernels", "nn/weights", "unet", "vae"},
 
 		"sow/plan/internal/remote": {},
 		"sow/plan/gemini":          {"sow/plan", "sow/plan/internal/remote"},
