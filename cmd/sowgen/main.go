@@ -3,6 +3,7 @@
 //	sowgen generate --condition face.png --prompt "a girl with a red hat in a snowy forest" -o out.png
 //	sowgen inspect DIR        what is in a model folder, and what is wrong with it
 //	sowgen forward …          one component of a model on given tensors
+//	sowgen bench              how fast this machine is, kernel by kernel and network by network
 //	sowgen version
 //
 // Progress, warnings and errors go to stderr, results to stdout. The exit code is 0, or 2 for a wrong command line, 130 when

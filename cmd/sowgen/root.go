@@ -86,7 +86,7 @@ diffusers layout can take its place.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.generateCommand(), a.planCommand(), a.inspectCommand(), a.forwardCommand(), a.versionCommand())
+	root.AddCommand(a.generateCommand(), a.planCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// peaks measure what a core can do at most: on one thread, whatever --threads says.
+func (b *bench) peaks() []benchmark {
+	all := []benchmark{{"peak-f32", kernels.Peak(1) * peakRounds, always(func() { kernels.Peak(peakRounds) })}}
+	if flop, ok := kernels.PeakBF16(1); ok {
+		all = append(all, benchmark{"peak-bf16", flop * peakRounds, always(func() { kernels.PeakBF16(peakRounds) })})
+	}
+	return all
+}
+
+// always is the prepare of what needs nothing.
+func always(f func()) func(context.Context) (func(context.Context) error, error) {
+	return func(context.Context) (func(context.Context) error, error) { return runs(f), nil }
+}
+
+func runs(f func()) func(context.Context) error {
+	return func(context.Context) error { f(); return nil }
+}
+
+// kernelBenchmarks are the operators at the shapes of Stable Diffusion 2.1 at 512×512.
+func kernelBenchmarks() []benchmark {
+	var k kernelList
+	// The UNet's projections and feed-forward networks at each of its sizes, and the keys and values of a prompt.
+	for _, s := range [][3]int{
+		{4096, 320, 320}, {4096, 320, 2560}, {4096, 1280, 320}, {1024, 640, 640}, {1024, 640, 5120}, {1024, 2560, 640},
+		{256, 1280, 1280}, {256, 1280, 10240}, {256, 5120, 1280}, {64, 1280, 1280}, {77, 1024, 1280}, {1, 1280, 1280},
+	} {
+		k.linear(s[0], s[1], s[2])
+	}
+	// The UNet's resnet blocks at each of its sizes, the widest one, its ends; the VAE's.
+	for _, s := range [][3]int{
+		{64, 320, 320}, {64, 960, 320}, {32, 640, 640}, {16, 1280, 1280}, {8, 1280, 1280}, {64, 4, 320}, {64, 320, 4},
+		{128, 512, 512}, {256, 256, 256}, {512, 128, 128}, {512, 128, 3},
+	} {
+		k.conv(s[0], s[1], s[2], 3, 1)
+	}
+	for _, s := range [][2]int{{64, 320}, {32, 640}, {16, 1280}} {
+		k.conv(s[0], s[1], s[1], 3, 2)
+	}
+	k.conv(64, 960, 320, 1, 1)
+	for _, regions := range []bool{false, true} {
+		k.attention(4096, 4096, 5, 64, regions)
+		k.attention(1024, 1024, 10, 64, regions)
+		k.attention(256, 256, 20, 64, regions)
+	}
+	for _, s := range [][3]int{{4096, 5, 64}, {1024, 10, 64}, {256, 20, 64}} {
+		k.attention(s[0], 77, s[1], s[2], false)
+	}
+	k.attention(4096, 4096, 8, 40, false)  // Stable Diffusion 1.5's
+	k.attention(4096, 4096, 1, 512, false) // the VAE's
+	k.groupNorm(64, 320)
+	k.groupNorm(512, 128)
+	k.between("layernorm", 8, []int{1, 4096, 320}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.LayerNorm(x, nil, nil, 1e-5) })
+	k.between("geglu", 3, []int{1, 4096, 2560}, tensor.GEGLU)
+	k.between("silu", 4, []int{1, 4096, 320}, tensor.SiLU)
+	k.between("gelu", 5, []int{1, 77, 4096}, tensor.GELU)
+	k.between("softmax", 5, []int{1, 4096, 77}, tensor.Softmax)
+	k.between("upsample", 0, []int{1, 32, 32, 640}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.UpsampleNearest(x, 64, 64) })
+	return k
+}
+
+type kernelList []benchmark
+
+// add measures op on inputs that are made when its turn comes.
+func (k *kernelList) add(name string, flop float64, prepare func() func()) {
+	*k = append(*k, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) { return runs(prepare()), nil }})
+}
+
+func (k *kernelList) linear(rows, in, out int) {
+	k.add(fmt.Sprintf("linear-%dx%dx%d", rows, in, out), 2*float64(rows)*float64(in)*float64(out), func() func() {
+		x, w, bias := normal(rows, in), tensor.PackLinear(normal(out, in)), normal(out)
+		return func() { tensor.Linear(x, w, bias) }
+	})
+}
+
+// conv is a convolution of a square picture that keeps its size or, with a stride of two, halves it.
+func (k *kernelList) conv(side, in, out, kernel, stride int) {
+	name := fmt.Sprintf("conv%dx%d-%d-%d-%d", kernel, kernel, side, in, out)
+	if stride > 1 {
+		name = fmt.Sprintf("conv%dx%ds%d-%d-%d-%d", kernel, kernel, stride, side, in, out)
+	}
+	cells := float64(side/stride) * float64(side/stride)
+	k.add(name, 2*cells*float64(kernel*kernel*in)*float64(out), func() func() {
+		x, w, bias := normal(1, side, side, in), tensor.PackConv(normal(out, in, kernel, kernel)), normal(out)
+		return func() { tensor.Conv2D(x, w, bias, stride, tensor.Pad(kernel/2)) }
+	})
+}
+
+// attention, with regions, is that of a picture in three bands, one of which gives another 30 % of its attention and another looks at itself.
+func (k *kernelList) attention(queries, keys, heads, size int, regions bool) {
+	name := fmt.Sprintf("attention-%dx%d-%dx%d", queries, keys, heads, size)
+	if regions {
+		name += "-regions"
+	}
+	k.add(name, 4*float64(heads)*float64(queries)*float64(keys)*float64(size), func() func() {
+		q, key, v := normal(1, queries, heads*size), normal(1, keys, heads*size), normal(1, keys, heads*size)
+		p := tensor.AttnParams{Heads: heads}
+		if regions {
+			labels := make([]uint8, queries)
+			for i := range labels {
+				labels[i] = uint8(3 * i / queries)
+			}
+			p.Regions = &tensor.Regions{Labels: labels, Height: 1, Width: queries,
+				Rules: [][]tensor.Rule{{{}, {}, {}}, {{Target: 0.3}, {}, {}}, {{}, {}, {Alpha: 0.5}}}}
+		}
+		return func() { tensor.Attention(q, key, v, p) }
+	})
+}
+
+func (k *kernelList) groupNorm(side, channels int) {
+	k.between("groupnorm-silu", 10, []int{1, side, side, channels}, func(x *tensor.Tensor) *tensor.Tensor {
+		return tensor.GroupNormSiLU(x, nil, nil, 32, 1e-5)
+	})
+}
+
+// between is what lies between products: so many operations for each number that goes in, an exponential being one of them. It waits for
+// memory more than it computes.
+func (k *kernelList) between(name string, each int, shape []int, op func(*tensor.Tensor) *tensor.Tensor) {
+	count := 1
+	for _, d := range shape {
+		count *= d
+	}
+	for _, d := range shape[1:] {
+		name += fmt.Sprintf("-%d", d)
+	}
+	k.add(name, float64(each*count), func() func() {
+		x := normal(shape...)
+		return func() { op(x) }
+	})
+}
+
+// normal returns a tensor of normal numbers.
+func normal(shape ...int) *tensor.Tensor {
+	x := tensor.New(shape...)
+	sampler.NewNoise(1).Fill(tensor.Floats(x))
+	return x
+}

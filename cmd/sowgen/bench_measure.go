@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/sowgen/sowgen/kernels"
+)
+
+// measurement is what a benchmark came to: its fastest run.
+type measurement struct {
+	Name    string  `json:"name"`
+	CPU     float64 `json:"cpu_seconds"` // of all threads together
+	Wall    float64 `json:"wall_seconds"`
+	GFLOP   float64 `json:"gflop"`
+	Percent float64 `json:"percent_of_peak"` // GFLOP / CPU, of what a core can do in float32
+	Memory  float64 `json:"max_rss_mb"`
+}
+
+// How long a benchmark takes unless --reps says otherwise: at least two runs if the first was not long, and until it is enough.
+const (
+	long   = 8 * time.Second
+	enough = 500 * time.Millisecond
+)
+
+// tick is the least time that is measured: shorter runs are repeated and their mean taken.
+const tick = 20 * time.Millisecond
+
+// measure prepares the benchmark and runs it a few times.
+func (b *bench) measure(ctx context.Context, m benchmark) (measurement, error) {
+	run, err := m.prepare(ctx)
+	if err != nil {
+		return measurement{}, err
+	}
+	rest()
+	resetPeakMemory()
+	var best measurement
+	started := time.Now()
+	for reps := 1; ; reps++ {
+		one, err := b.once(ctx, m, run)
+		if err != nil {
+			return measurement{}, err
+		}
+		if reps == 1 || one.CPU < best.CPU {
+			best.CPU = one.CPU
+		}
+		if reps == 1 || one.Wall < best.Wall {
+			best.Wall = one.Wall
+		}
+		spent := time.Since(started)
+		if reps == b.reps || b.reps == 0 && (spent > long || reps > 1 && spent > enough) {
+			return b.rated(m, best), nil
+		}
+	}
+}
+
+// once measures a single run, or the mean of as many as take a tick.
+func (b *bench) once(ctx context.Context, m benchmark, run func(context.Context) error) (measurement, error) {
+	cpu, wall := processorTime(), time.Now()
+	runs := 0
+	for runs == 0 || time.Since(wall) < tick {
+		if err := ctx.Err(); err != nil {
+			return measurement{}, err
+		}
+		if err := run(ctx); err != nil {
+			return measurement{}, err
+		}
+		runs++
+	}
+	spent := time.Since(wall)
+	return b.rated(m, measurement{CPU: (processorTime() - cpu).Seconds() / float64(runs), Wall: spent.Seconds() / float64(runs)}), nil
+}
+
+// rated fills in what follows from the times.
+func (b *bench) rated(m benchmark, t measurement) measurement {
+	t.Name, t.GFLOP, t.Memory = m.name, m.flop/1e9, float64(peakRSS())/1e6
+	t.Percent = 100 * m.flop / t.CPU / b.roof
+	return t
+}
+
+// rest gives back the memory of what was measured before.
+func rest() {
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
+// pace measures the one benchmark that was chosen whenever a line comes, and answers with a line.
+func (b *bench) pace(ctx context.Context, in io.Reader, chosen []benchmark) error {
+	if len(chosen) != 1 {
+		return &usageError{"--paced: name a single benchmark with --only"}
+	}
+	m := chosen[0]
+	run, err := m.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	rest()
+	lines := bufio.NewScanner(in)
+	answers := json.NewEncoder(b.stdout)
+	for {
+		more, err := unlessDone(ctx, func() (bool, error) { return lines.Scan(), lines.Err() })
+		if err != nil || !more {
+			return err
+		}
+		resetPeakMemory()
+		one, err := b.once(ctx, m, run)
+		if err != nil {
+			return err
+		}
+		if err := answers.Encode(one); err != nil {
+			return err
+		}
+	}
+}
+
+// roof is how many float32 operations a second one core can do: the best of many short tries, so that others' work is not in it.
+func roof() float64 {
+	best := 0.0
+	for range 20 {
+		started := processorTime()
+		flop := kernels.Peak(peakRounds)
+		best = max(best, flop/(processorTime()-started).Seconds())
+	}
+	return best
+}
+
+// peakRounds of a peak loop take some milliseconds.
+const peakRounds = 4_000_000

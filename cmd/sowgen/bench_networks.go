@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"io/fs"
+
+	"github.com/sowgen/sowgen/clip"
+	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/unet"
+	"github.com/sowgen/sowgen/vae"
+)
+
+// networks are the model's parts, and a whole picture. Those of one network follow each other, so that it is loaded once.
+func (b *bench) networks() ([]benchmark, error) {
+	text, err := clip.ReadConfig(b.fsys, "text_encoder/config.json")
+	if err != nil {
+		return nil, err
+	}
+	autoencoder, err := vae.ReadConfig(b.fsys, "vae/config.json")
+	if err != nil {
+		return nil, err
+	}
+	network, err := unet.ReadConfig(b.fsys, "unet/config.json")
+	if err != nil {
+		return nil, err
+	}
+	const side = 512
+	cells := side / autoencoder.Factor()
+	all := []benchmark{
+		b.clip(&text),
+		b.vae("vae-encode-512", autoencoder.EncodeFLOP(side, side), func(ctx context.Context, m *vae.Model) error {
+			_, _, err := m.Encode(ctx, normal(1, side, side, 3))
+			return err
+		}),
+		b.vae("vae-decode-512", autoencoder.DecodeFLOP(side, side), func(ctx context.Context, m *vae.Model) error {
+			_, err := m.Decode(ctx, normal(1, cells, cells, autoencoder.LatentChannels))
+			return err
+		}),
+	}
+	for _, latents := range []int{32, 64} {
+		for _, prompts := range []int{1, 2, 4} {
+			all = append(all, b.unet(&network, latents, prompts, text.MaxPositionEmbeddings))
+		}
+	}
+	return append(all, b.cow(&text, &autoencoder, &network)), nil
+}
+
+// load returns the network that the benchmark before had, or another from folder dir.
+func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, string) (M, error)) (M, error) {
+	if m, ok := b.held.(M); ok {
+		return m, nil
+	}
+	b.held = nil
+	rest()
+	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir) })
+	if err != nil {
+		return m, fmt.Errorf("model %s: %w", b.model, err)
+	}
+	b.held = m
+	collectOften()
+	return m, nil
+}
+
+func (b *bench) clip(cfg *clip.Config) benchmark {
+	tokens := cfg.MaxPositionEmbeddings
+	return benchmark{"clip", cfg.FLOP(tokens), func(ctx context.Context) (func(context.Context) error, error) {
+		m, err := load(ctx, b, "text_encoder", loadTextEncoder)
+		ids := make([]int32, tokens)
+		return func(ctx context.Context) error {
+			_, err := m.Encode(ctx, ids)
+			return err
+		}, err
+	}}
+}
+
+func (b *bench) vae(name string, flop float64, run func(context.Context, *vae.Model) error) benchmark {
+	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
+		m, err := load(ctx, b, "vae", loadVAE)
+		return func(ctx context.Context) error { return run(ctx, m) }, err
+	}}
+}
+
+// unet is an evaluation for several prompts about the same latents, as guidance asks for it. It counts as one for each prompt.
+func (b *bench) unet(cfg *unet.Config, side, prompts, tokens int) benchmark {
+	name := fmt.Sprintf("unet-%d-b%d", side, prompts)
+	return benchmark{name, float64(prompts) * cfg.FLOP(side, side, tokens), func(ctx context.Context) (func(context.Context) error, error) {
+		m, err := load(ctx, b, "unet", loadUNet)
+		in := unet.Input{Sample: normal(1, side, side, cfg.InChannels), Timestep: 501, Context: normal(prompts, tokens, cfg.CrossAttentionDim)}
+		return func(ctx context.Context) error {
+			_, err := m.Forward(ctx, in)
+			return err
+		}, err
+	}}
+}
+
+// How often a COW picture with the reference's numbers asks the UNet about the canvas and about the condition, which is half as wide and
+// high: inversion to node 5 and 7 for two prompts, ten cycles of two steps for four, and five steps for two.
+const (
+	cowCanvas    = 5*2 + 10*2*4 + 5*2
+	cowCondition = 7 * 2
+	cowPrompts   = 5 // the prompt, nothing, and what the cycles lead away from and to
+)
+
+// cow is a whole picture: what grows around a condition.
+func (b *bench) cow(text *clip.Config, autoencoder *vae.Config, network *unet.Config) benchmark {
+	const side = 512
+	cells, tokens := side/autoencoder.Factor(), text.MaxPositionEmbeddings
+	flop := cowPrompts*text.FLOP(tokens) + cowCanvas*network.FLOP(cells, cells, tokens) + cowCondition*network.FLOP(cells/2, cells/2, tokens)
+	for _, side := range []int{side, side / 2} { // the condition is decoded too, for the report
+		flop += autoencoder.EncodeFLOP(side, side) + autoencoder.DecodeFLOP(side, side)
+	}
+	return benchmark{askedOnly, flop, func(ctx context.Context) (func(context.Context) error, error) {
+		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string) (*sow.Pipeline, error) { return sow.OpenFS(fsys, b.model) })
+		return func(ctx context.Context) error {
+			_, err := p.Generate(ctx, cowRequest(side))
+			return err
+		}, err
+	}}
+}
+
+func cowRequest(side int) sow.Request {
+	params := sow.DefaultParams()
+	params.Method, params.Width, params.Height = sow.COW, side, side
+	condition := image.NewNRGBA(image.Rect(0, 0, side/2, side/2))
+	for y := range side / 2 {
+		for x := range side / 2 {
+			condition.SetNRGBA(x, y, color.NRGBA{uint8(x), uint8(y), uint8(x + y), 255})
+		}
+	}
+	return sow.Request{Prompt: "a portrait", Conditions: []sow.Condition{{Picture: condition}}, Seed: 1, Params: &params}
+}
