@@ -27,11 +27,13 @@ extern __shared__ uint4 dynamic_shared[];
 #define DYNAMIC_SHARED(type, name) type* const name = reinterpret_cast<type*>(dynamic_shared)
 #endif
 
-// UNROLL unrolls the loop that follows.
+// UNROLL unrolls the loop that follows, UNROLL_4 by four.
 #ifdef SOWGEN_EMULATED
 #define UNROLL
+#define UNROLL_4
 #else
 #define UNROLL _Pragma("unroll")
+#define UNROLL_4 _Pragma("unroll 4")
 #endif
 
 const uint32 WARP = 32;

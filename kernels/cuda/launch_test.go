@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
 )
 
@@ -34,6 +35,12 @@ func launches() []Launch {
 		Conv{2, 64, 64, 320, 640, 3, 3, 1, 1, 1, 64, 64}.Launch(256, 512, 768, Epilogue{}),
 		Conv{1, 8, 8, 1280, 1280, 3, 3, 1, 1, 1, 8, 8}.Launch(256, 512, 768, Epilogue{}),
 		Conv{1, 8, 8, 1280, 1280, 1, 1, 1, 0, 0, 8, 8}.Launch(256, 512, 768, Epilogue{}))
+	for _, d := range []int{40, 80, 512} {
+		s := kernels.AttnShape{N: 2, Heads: 5, HeadDim: d, Queries: 256, Keys: 256, Scale: 0.125}
+		r := &kernels.Regions{Query: make([]uint8, 256), Key: make([]uint8, 256), Rules: [][]kernels.Rule{{{}}}}
+		all = append(all, NewAttention(s, nil, false).Launches(256, 512, 768, 1024, 0, 0, 0)...)
+		all = append(all, NewAttention(s, r, true).Launches(256, 512, 768, 1024, 1280, 1536, 1792)...)
+	}
 	all = append(all, Strided(256, 512, []int{64, 320}, []int{640, 1}, 320)...)
 	all = append(all, Strided(256, 512, []int{2, 64, 64, 320}, []int{320 * 4096, 64, 1, 4096}, 0)...)
 	all = append(all, Binary(Add, 256, 512, 768, []int{2, 3, 5}, []int{15, 5, 1}, []int{15, 5, 1})...)
