@@ -132,7 +132,7 @@ func (at *attention) plan(r *Regions) {
 	}
 	n := at.N * at.Heads * at.Keys * at.HeadDim
 	if len(at.kh) < n {
-		at.kh, at.vh = aligned(n), aligned(n)
+		at.kh, at.vh = aligned[float32](n), aligned[float32](n)
 	}
 	if n := at.N * at.Heads * len(at.groups) * at.labels; at.wantMass && len(at.masses) < n {
 		at.masses = make([]float64, n)

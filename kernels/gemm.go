@@ -31,7 +31,7 @@ func Gemm(dst []float32, ldd int, a []float32, lda, m int, b *Packed, ep Epilogu
 		return
 	}
 	if b.k == 0 { // an empty sum
-		a, lda, b = make([]float32, m), 1, newPacked(1, b.n)
+		a, lda, b = make([]float32, m), 1, newPacked(1, b.n, F32)
 	}
 	p := newProduct(dst, ldd, b, ep)
 	chunks := ceilDiv(m, chunkRows)

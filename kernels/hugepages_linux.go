@@ -7,14 +7,15 @@ import (
 )
 
 // hugePages asks for x, not written yet, to lie on huge pages: a product walks through all of a weight, and with 4 KiB pages it
-// would wait for address translation.
-func hugePages(x []float32) {
-	const page = 2 << 20
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(x)))
-	from := (at+page-1)&^(page-1) - at
-	to := (at+uintptr(4*len(x)))&^(page-1) - at
-	if to > from && to <= uintptr(4*len(x)) {
-		b := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), 4*len(x))
-		_ = unix.Madvise(b[from:to], unix.MADV_HUGEPAGE) // advice: without it all is slower, nothing wrong
+// would wait for address translation; and to be given gigabytes page by page takes seconds. What shares x's first and last huge
+// page, other weights as a rule, is asked for too.
+func hugePages[T number](x []T) {
+	const page, least = 2 << 20, 256 << 10
+	size := uintptr(len(x)) * unsafe.Sizeof(*new(T))
+	if size < least {
+		return
 	}
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(x)))
+	from, to := at&^(page-1), (at+size+page-1)&^(page-1)
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_HUGEPAGE) // advice: without it all is slower, nothing wrong
 }

@@ -2,4 +2,4 @@
 
 package kernels
 
-func hugePages([]float32) {}
+func hugePages[T number]([]T) {}

@@ -1,15 +1,25 @@
 package kernels
 
-import "github.com/sowgen/sowgen/kernels/ref"
+import (
+	"math"
+	"sync/atomic"
+
+	"github.com/sowgen/sowgen/kernels/ref"
+)
 
 // panel is the width of a panel of the B side.
 const panel = ref.Panel
 
 // Packed is a [k, n] matrix, the B side of a product, laid out for the inner loop: ceil(n/32) panels of [k, 32], the last one
 // filled up with zeros. It is made once for each weight and never changes.
+//
+// Its numbers may be kept in 16 bits. An operation widens a block of them at a time (see block), so that the results are the same
+// bytes as with float32.
 type Packed struct {
-	k, n int
-	data []float32
+	k, n   int
+	format Format
+	data   []float32 // if the format is F32 …
+	half   []uint16  // … or else
 }
 
 // K is the number of rows: the inner size of the product.
@@ -18,19 +28,40 @@ func (b *Packed) K() int { return b.k }
 // N is the number of columns.
 func (b *Packed) N() int { return b.n }
 
+// Format is how the numbers are kept.
+func (b *Packed) Format() Format { return b.format }
+
 // panels is the number of 32-wide panels.
 func (b *Packed) panels() int { return ceilDiv(b.n, panel) }
 
-func newPacked(k, n int) *Packed {
-	p := &Packed{k: k, n: n, data: aligned(ceilDiv(n, panel) * k * panel)}
-	hugePages(p.data)
+func newPacked(k, n int, f Format) *Packed {
+	p, size := &Packed{k: k, n: n, format: f}, ceilDiv(n, panel)*k*panel
+	if f == F32 {
+		p.data = aligned[float32](size)
+		hugePages(p.data)
+	} else {
+		p.half = aligned[uint16](size)
+		hugePages(p.half)
+	}
 	return p
+}
+
+// block gives the rows from … from+rows-1 of the panels first … last-1 as float32: a panel's begin stride after the one's
+// before. They lie in b itself or, widened, in buf, which must have room for rows·32 values a panel.
+func (b *Packed) block(m *implementation, buf []float32, first, last, from, rows int) (x []float32, stride int) {
+	if b.format == F32 {
+		return b.data[(first*b.k+from)*panel:], b.k * panel
+	}
+	for j := first; j < last; j++ {
+		m.widen(b.format, buf[(j-first)*rows*panel:][:rows*panel], b.half[(j*b.k+from)*panel:])
+	}
+	return buf, rows * panel
 }
 
 // Pack lays out b [k, n], whose rows start ldb values apart.
 func Pack(b []float32, k, n, ldb int) *Packed {
 	checkMatrix("Pack", "b", b, k, n, ldb)
-	p := newPacked(k, n)
+	p := newPacked(k, n, F32)
 	if k == 0 {
 		return p
 	}
@@ -41,7 +72,7 @@ func Pack(b []float32, k, n, ldb int) *Packed {
 // PackTransposed lays out the transpose of b [n, k], whose rows start ldb values apart: PyTorch's linear weight [out, in].
 func PackTransposed(b []float32, k, n, ldb int) *Packed {
 	checkMatrix("PackTransposed", "b", b, n, k, ldb)
-	p := newPacked(k, n)
+	p := newPacked(k, n, F32)
 	Parallel(p.panels(), func(i int) {
 		packPanelTransposed(p.data[i*k*panel:], b[i*panel*ldb:], ldb, k, min(panel, n-i*panel))
 	})
@@ -52,20 +83,34 @@ func PackTransposed(b []float32, k, n, ldb int) *Packed {
 // (ky·kw + kx)·in + c.
 func PackConv(w []float32, out, in, kh, kw int) *Packed {
 	sizes("PackConv", out, in, kh, kw)
-	taps := kh * kw
-	need("PackConv", "w", len(w), out*in*taps)
-	p := newPacked(taps*in, out)
+	need("PackConv", "w", len(w), out*in*kh*kw)
+	p := newPacked(kh*kw*in, out, F32)
 	Parallel(p.panels(), func(i int) {
-		dst := p.data[i*p.k*panel:]
-		for o := range min(panel, out-i*panel) {
-			for c := range in {
-				for t, v := range w[((i*panel+o)*in+c)*taps:][:taps] {
-					dst[(t*in+c)*panel+o] = v
-				}
-			}
-		}
+		packFilters(p.data[i*p.k*panel:], w[i*panel*p.k:], in, kh*kw, min(panel, out-i*panel))
 	})
 	return p
+}
+
+// PackStored lays out a weight [out, in, kh, kw] as PackConv does, which for kh = kw = 1 is what PackTransposed makes of [out, in].
+// It keeps its format, and is read panel by panel: there is never another copy of the whole.
+func PackStored(w Stored, out, in, kh, kw int) (*Packed, error) {
+	sizes("PackStored", out, in, kh, kw)
+	p := newPacked(kh*kw*in, out, w.Format)
+	errs := make([]error, p.panels())
+	Parallel(p.panels(), func(i int) {
+		filters := min(panel, out-i*panel)
+		if w.Format == F32 {
+			errs[i] = readFilters(p.data[i*p.k*panel:], w.F32, i*panel*p.k, in, kh*kw, filters)
+		} else {
+			errs[i] = readFilters(p.half[i*p.k*panel:], w.Half, i*panel*p.k, in, kh*kw, filters)
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 // packPanel copies cols columns of the [k, ·] matrix b into a panel and fills it up with zeros.
@@ -78,11 +123,98 @@ func packPanel(dst, b []float32, ldb, k, cols int) {
 }
 
 // packPanelTransposed copies the cols rows of the [cols, k] matrix b into the columns of a panel and fills it up with zeros.
-func packPanelTransposed(dst, b []float32, ldb, k, cols int) {
+func packPanelTransposed[T number](dst, b []T, ldb, k, cols int) {
 	if cols < panel {
 		clear(dst[:k*panel])
 	}
-	active.Load().Transpose(dst, panel, b, ldb, cols, k)
+	const piece = 512 // of k, whose part of the panel stays in the first-level cache until all columns are in
+	for i := 0; i < k; i += piece {
+		transpose(dst[i*panel:], panel, b[i:], ldb, cols, min(piece, k-i))
+	}
+}
+
+// packFilters lays out so many filters [in, taps] as a panel, whose row t·in + c holds tap t of channel c.
+func packFilters[T number](dst, w []T, in, taps, filters int) {
+	k := in * taps
+	if taps == 1 {
+		packPanelTransposed(dst, w, k, k, filters)
+		return
+	}
+	const piece = 512 // of k
+	channels := min(in, max(1, piece/taps))
+	buf := make([]T, channels*taps*panel)
+	for c := 0; c < in; c += channels {
+		n := min(channels, in-c)
+		packPanelTransposed(buf, w[c*taps:], k, n*taps, filters) // row c·taps + t
+		for i := range n {
+			for t := range taps {
+				*(*[panel]T)(dst[(t*in+c+i)*panel:]) = *(*[panel]T)(buf[(i*taps+t)*panel:])
+			}
+		}
+	}
+}
+
+// readFilters is packFilters for filters that begin with number first of read.
+func readFilters[T number](dst []T, read func(dst []T, first int) error, first, in, taps, filters int) error {
+	s := getScratch(padded(filters * in * taps))
+	defer s.put()
+	w := take[T](s, filters*in*taps)
+	if err := read(w, first); err != nil {
+		return err
+	}
+	packFilters(dst, w, in, taps, filters)
+	return nil
+}
+
+// Narrow returns b in 16 bits if that loses nothing, in bfloat16 if either format would do; else b itself.
+func (b *Packed) Narrow() *Packed {
+	if b.format != F32 {
+		return b
+	}
+	const piece = 1024 // most float32 weights are told by the first
+	var lossy [BF16 + 1]atomic.Bool
+	Parallel(b.panels(), func(i int) {
+		m := active.Load()
+		h, wide := make([]uint16, piece), make([]float32, piece)
+		x := b.data[i*b.k*panel:][:b.k*panel]
+		for from := 0; from < len(x) && !(lossy[F16].Load() && lossy[BF16].Load()); from += piece {
+			part := x[from:min(from+piece, len(x))]
+			for _, f := range []Format{F16, BF16} {
+				m.narrow(f, h[:len(part)], part)
+				m.widen(f, wide[:len(part)], h)
+				for j, v := range part {
+					if math.Float32bits(v) != math.Float32bits(wide[j]) {
+						lossy[f].Store(true)
+						break
+					}
+				}
+			}
+		}
+	})
+	for _, f := range []Format{BF16, F16} {
+		if !lossy[f].Load() {
+			p := newPacked(b.k, b.n, f)
+			Parallel(b.panels(), func(i int) {
+				from, to := i*b.k*panel, (i+1)*b.k*panel
+				active.Load().narrow(f, p.half[from:to], b.data[from:to])
+			})
+			return p
+		}
+	}
+	return b
+}
+
+// Widen returns b as float32.
+func (b *Packed) Widen() *Packed {
+	if b.format == F32 {
+		return b
+	}
+	p := newPacked(b.k, b.n, F32)
+	Parallel(b.panels(), func(i int) {
+		from, to := i*b.k*panel, (i+1)*b.k*panel
+		active.Load().widen(b.format, p.data[from:to], b.half[from:to])
+	})
+	return p
 }
 
 func checkMatrix(op, name string, b []float32, rows, cols, ld int) {

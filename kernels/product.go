@@ -9,6 +9,7 @@ import (
 // A product is cut twice. A task is about chunkRows rows of A by up to blockPanels panels of B. Inside, the inner index runs in
 // blocks of about kBlock: then the B of one block (kBlock × blockPanels × 128 B = 480 KiB) stays in the second-level cache
 // while the rows go by, and the A of one tile (14 rows × kBlock = 21 KiB) stays in the first-level cache while the panels go by.
+// A B of 16-bit numbers is widened to that block, once for all rows of the task.
 // Every border follows from the shape alone, and each value is summed in the order of its inner index, so neither the number of
 // threads nor the tiles change a bit.
 const (
@@ -52,6 +53,9 @@ func (p *product) run(chunks, rows int) {
 	}
 	p.blocks = ceilDiv(p.b.panels(), p.panels)
 	p.scratch += padded(rows * p.panels * panel)
+	if p.b.format != F32 {
+		p.scratch += padded(min(kBlock, p.b.k) * p.panels * panel)
+	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
 	*p = product{}
 	products.Put(p)
@@ -97,6 +101,10 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	m := active.Load()
 	ld := (last - first) * panel
 	part := s.take(v.lines * v.width * ld) // sums on their way
+	var wide []float32                     // a block of B
+	if p.b.format != F32 {
+		wide = s.take(segs * run * ld)
+	}
 	tiles := ceilDiv(v.width, m.Rows)
 	t := &s.tile
 	t.ARow, t.ACol, t.ASeg = v.row, 1, v.seg
@@ -104,6 +112,7 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
 			begin, end := s0 == 0 && k0 == 0, s0+segs >= v.segs && k0+run >= v.run
 			t.Segs, t.K = min(segs, v.segs-s0), min(run, v.run-k0)
+			b, ldb := p.b.block(m, wide, first, last, s0*v.run+k0, t.Segs*t.K)
 			for line := range v.lines {
 				for i := range tiles {
 					x := i * v.width / tiles
@@ -112,7 +121,8 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 					part := part[(line*v.width+x)*ld:]
 					out := v.out + line*v.outLine + x
 					for j := first; j < last; j++ {
-						p.tile(m, t, part[(j-first)*panel:], ld, out, j, s0*v.run+k0, begin, end)
+						t.B = b[(j-first)*ldb:]
+						p.tile(m, t, part[(j-first)*panel:], ld, out, j, begin, end)
 					}
 					if end {
 						p.finish(m, part, ld, out, t.Rows, first, last)
@@ -128,14 +138,12 @@ func (p *product) direct(j int) bool {
 	return p.ep.Act == None && (p.b.n-j*panel >= panel || p.b.n-j*panel == panel/2)
 }
 
-// tile computes one tile by panel j from row k of B on: begin and end say whether this is the first and the last block of the
-// inner index.
-func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out, j, k int, begin, end bool) {
+// tile computes one tile by panel j of B: begin and end say whether this is the first and the last block of the inner index.
+func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out, j int, begin, end bool) {
 	t.Cols = panel
 	if p.b.n-j*panel <= panel/2 {
 		t.Cols = panel / 2
 	}
-	t.B = p.b.data[(j*p.b.k+k)*panel:]
 	t.Init, t.InitStride = part, ldp
 	if begin {
 		t.Init = nil

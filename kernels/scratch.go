@@ -31,7 +31,7 @@ func getScratch(n int) *scratch {
 		}
 	}
 	if len(s.buf) < n {
-		s.buf = aligned(n)
+		s.buf = aligned[float32](n)
 	}
 	s.free = 0
 	return s
@@ -44,6 +44,11 @@ func (s *scratch) take(n int) []float32 {
 	return s.buf[from : from+n : from+n]
 }
 
+// take is scratch.take for numbers of either size.
+func take[T number](s *scratch, n int) []T {
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(s.take(n)))), n)
+}
+
 func (s *scratch) put() {
 	s.tile = ref.Tile{} // it points into the caller's memory
 	scratches.put(s)
@@ -54,10 +59,11 @@ const cacheLine = 16 // float32 values
 // padded is n rounded up to whole cache lines.
 func padded(n int) int { return (n + cacheLine - 1) &^ (cacheLine - 1) }
 
-// aligned allocates n values that begin on a cache line.
-func aligned(n int) []float32 {
-	n = padded(n)
-	buf := make([]float32, n+cacheLine-1)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))/4) & (cacheLine - 1)
+// aligned allocates n numbers that begin on a cache line.
+func aligned[T number](n int) []T {
+	var zero T
+	line := cacheLine * 4 / int(unsafe.Sizeof(zero))
+	buf := make([]T, n+line-1)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(buf)))/unsafe.Sizeof(zero)) & (line - 1)
 	return buf[skip : skip+n : skip+n]
 }

@@ -39,14 +39,20 @@ func cpuTime() time.Duration {
 
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range []struct{ m, k, n int }{
-		{4096, 320, 320}, {4096, 320, 1280}, {4096, 1280, 320}, {1024, 640, 640}, {256, 1280, 1280}, {64, 1280, 1280}, {77, 1024, 1024},
-		{1, 1280, 1280}, {256, 64, 64}, {64, 96, 384}, {16, 128, 128}, {256, 128, 512},
+		{4096, 320, 320}, {4096, 320, 2560}, {4096, 1280, 320}, {1024, 640, 640}, {256, 1280, 1280}, {64, 1280, 1280}, {77, 1024, 1024},
+		{77, 1024, 4096}, {14, 1280, 1280}, {1, 1280, 1280}, {256, 64, 64}, {64, 96, 384}, {16, 128, 128}, {256, 128, 512},
 	} {
-		b.Run(fmt.Sprintf("%dx%dx%d", s.m, s.k, s.n), func(b *testing.B) {
-			a, w, dst := random(s.m*s.k), kernels.Pack(random(s.k*s.n), s.k, s.n, s.n), make([]float32, s.m*s.n)
-			ep := kernels.Epilogue{Bias: random(s.n)}
-			benchmark(b, s.m*s.k*s.n, func() { kernels.Gemm(dst, s.n, a, s.k, s.m, w, ep) })
-		})
+		for _, f := range []kernels.Format{kernels.F32, kernels.F16} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%v", s.m, s.k, s.n, f), func(b *testing.B) {
+				a, dst := random(s.m*s.k), make([]float32, s.m*s.n)
+				w := kernels.Pack(stored(random(s.k*s.n), f), s.k, s.n, s.n)
+				if f != kernels.F32 {
+					w = w.Narrow()
+				}
+				ep := kernels.Epilogue{Bias: random(s.n)}
+				benchmark(b, s.m*s.k*s.n, func() { kernels.Gemm(dst, s.n, a, s.k, s.m, w, ep) })
+			})
+		}
 	}
 }
 

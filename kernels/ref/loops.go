@@ -5,7 +5,8 @@ type Loops struct {
 	Rows   int // most rows that Matrix takes
 	Matrix func(t *Tile)
 
-	Transpose func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+	Transpose   func(dst []float32, ldd int, src []float32, lds, rows, cols int)
+	Transpose16 func(dst []uint16, ldd int, src []uint16, lds, rows, cols int)
 
 	Exp, SiLU, GELU, QuickGELU, Sqrt, Neg func(dst, x []float32)
 	Add, Sub, Mul, Div                    func(dst, a, b []float32)
@@ -35,8 +36,8 @@ type Loops struct {
 // Go is the loops of this package.
 var Go = Loops{
 	Rows: 14, Matrix: Matrix,
-	Transpose: Transpose,
-	Exp:       Exp, SiLU: SiLU, GELU: GELU, QuickGELU: QuickGELU, Sqrt: Sqrt, Neg: Neg,
+	Transpose: Transpose, Transpose16: Transpose16,
+	Exp: Exp, SiLU: SiLU, GELU: GELU, QuickGELU: QuickGELU, Sqrt: Sqrt, Neg: Neg,
 	Add: Add, Sub: Sub, Mul: Mul, Div: Div, GEGLU: GEGLU, Axpby: Axpby,
 	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,

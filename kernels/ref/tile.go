@@ -100,3 +100,12 @@ func Transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 		}
 	}
 }
+
+// Transpose16 is Transpose for 16-bit numbers.
+func Transpose16(dst []uint16, ldd int, src []uint16, lds, rows, cols int) {
+	for i := range rows {
+		for j, v := range src[i*lds:][:cols] {
+			dst[j*ldd+i] = v
+		}
+	}
+}

@@ -34,6 +34,7 @@ func main() {
 	s.halves()
 	if s.lanes == 8 { // 8×8 is a good size for both
 		transpose8()
+		transpose8x16()
 	}
 	s.peak()
 	Generate()

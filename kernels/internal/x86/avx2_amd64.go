@@ -199,6 +199,11 @@ func bf16ToF32AVX2(dst *float32, src *uint16, n int)
 //go:noescape
 func transpose8(dst *float32, ldd int, src *float32, lds int, blocks int)
 
+// transpose8x16 is ref.Transpose16 for 8 rows and 8·blocks columns.
+//
+//go:noescape
+func transpose8x16(dst *uint16, ldd int, src *uint16, lds int, blocks int)
+
 // peakAVX2 does rounds × 12 multiply-adds of vectors.
 //
 //go:noescape

@@ -3004,17 +3004,17 @@ whole_end:
 // func transpose8(dst *float32, ldd int, src *float32, lds int, blocks int)
 // Requires: AVX
 TEXT ·transpose8(SB), NOSPLIT, $0-40
-	MOVQ src+16(FP), AX
-	MOVQ dst+0(FP), CX
-	MOVQ ldd+8(FP), DX
-	MOVQ lds+24(FP), BX
-	SHLQ $0x02, BX
-	LEAQ (BX)(BX*2), SI
-	LEAQ (AX)(BX*4), DI
-	SHLQ $0x02, DX
-	LEAQ (DX)(DX*2), R8
-	LEAQ (CX)(DX*4), R9
-	MOVQ blocks+32(FP), R10
+	MOVQ   src+16(FP), AX
+	MOVQ   dst+0(FP), CX
+	MOVQ   ldd+8(FP), DX
+	MOVQ   lds+24(FP), BX
+	IMUL3Q $0x04, BX, BX
+	LEAQ   (BX)(BX*2), SI
+	LEAQ   (AX)(BX*4), DI
+	IMUL3Q $0x04, DX, DX
+	LEAQ   (DX)(DX*2), R8
+	LEAQ   (CX)(DX*4), R9
+	MOVQ   blocks+32(FP), R10
 
 block:
 	CMPQ       R10, $0x01
@@ -3068,6 +3068,74 @@ block:
 
 block_end:
 	VZEROUPPER
+	RET
+
+// func transpose8x16(dst *uint16, ldd int, src *uint16, lds int, blocks int)
+// Requires: AVX
+TEXT ·transpose8x16(SB), NOSPLIT, $0-40
+	MOVQ   src+16(FP), AX
+	MOVQ   dst+0(FP), CX
+	MOVQ   ldd+8(FP), DX
+	MOVQ   lds+24(FP), BX
+	IMUL3Q $0x02, BX, BX
+	LEAQ   (BX)(BX*2), SI
+	LEAQ   (AX)(BX*4), DI
+	IMUL3Q $0x02, DX, DX
+	LEAQ   (DX)(DX*2), R8
+	LEAQ   (CX)(DX*4), R9
+	MOVQ   blocks+32(FP), R10
+
+block:
+	CMPQ        R10, $0x01
+	JL          block_end
+	VMOVUPS     (AX), X0
+	VMOVUPS     (AX)(BX*1), X2
+	VMOVUPS     (AX)(BX*2), X4
+	VMOVUPS     (AX)(SI*1), X6
+	VMOVUPS     (DI), X8
+	VMOVUPS     (DI)(BX*1), X10
+	VMOVUPS     (DI)(BX*2), X12
+	VMOVUPS     (DI)(SI*1), X13
+	VPUNPCKLWD  X2, X0, X1
+	VPUNPCKHWD  X2, X0, X3
+	VPUNPCKLWD  X6, X4, X5
+	VPUNPCKHWD  X6, X4, X7
+	VPUNPCKLWD  X10, X8, X9
+	VPUNPCKHWD  X10, X8, X11
+	VPUNPCKLWD  X13, X12, X10
+	VPUNPCKHWD  X13, X12, X13
+	VPUNPCKLDQ  X5, X1, X0
+	VPUNPCKHDQ  X5, X1, X2
+	VPUNPCKLDQ  X7, X3, X4
+	VPUNPCKHDQ  X7, X3, X6
+	VPUNPCKLDQ  X10, X9, X8
+	VPUNPCKHDQ  X10, X9, X10
+	VPUNPCKLDQ  X13, X11, X12
+	VPUNPCKHDQ  X13, X11, X13
+	VPUNPCKLQDQ X8, X0, X1
+	VPUNPCKHQDQ X8, X0, X3
+	VPUNPCKLQDQ X10, X2, X5
+	VPUNPCKHQDQ X10, X2, X7
+	VPUNPCKLQDQ X12, X4, X9
+	VPUNPCKHQDQ X12, X4, X11
+	VPUNPCKLQDQ X13, X6, X10
+	VPUNPCKHQDQ X13, X6, X13
+	VMOVUPS     X1, (CX)
+	VMOVUPS     X3, (CX)(DX*1)
+	VMOVUPS     X5, (CX)(DX*2)
+	VMOVUPS     X7, (CX)(R8*1)
+	VMOVUPS     X9, (R9)
+	VMOVUPS     X11, (R9)(DX*1)
+	VMOVUPS     X10, (R9)(DX*2)
+	VMOVUPS     X13, (R9)(R8*1)
+	ADDQ        $0x10, AX
+	ADDQ        $0x10, DI
+	LEAQ        (CX)(DX*8), CX
+	LEAQ        (R9)(DX*8), R9
+	DECQ        R10
+	JMP         block
+
+block_end:
 	RET
 
 // func peakAVX2(rounds int)

@@ -4,5 +4,5 @@ package x86
 
 const raceEnabled = false
 
-func read([]float32)  {}
-func write([]float32) {}
+func read[T any]([]T)  {}
+func write[T any]([]T) {}

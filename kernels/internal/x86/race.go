@@ -10,14 +10,14 @@ import (
 // The race detector does not see what assembly reads and writes; it is told.
 const raceEnabled = true
 
-func read(x []float32) {
+func read[T any](x []T) {
 	if len(x) > 0 {
-		runtime.RaceReadRange(unsafe.Pointer(&x[0]), 4*len(x))
+		runtime.RaceReadRange(unsafe.Pointer(&x[0]), len(x)*int(unsafe.Sizeof(x[0])))
 	}
 }
 
-func write(x []float32) {
+func write[T any](x []T) {
 	if len(x) > 0 {
-		runtime.RaceWriteRange(unsafe.Pointer(&x[0]), 4*len(x))
+		runtime.RaceWriteRange(unsafe.Pointer(&x[0]), len(x)*int(unsafe.Sizeof(x[0])))
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // AVX512 is the loops for processors with AVX-512.
 var AVX512 = ref.Loops{
-	Rows: 14, Matrix: matrixAVX512, Transpose: transpose,
+	Rows: 14, Matrix: matrixAVX512, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX512), SiLU: unary(siluAVX512), GELU: unary(geluAVX512), QuickGELU: unary(quickGELUAVX512),
 	Sqrt: unary(sqrtAVX512), Neg: unary(negAVX512),
 	Add: binary(addAVX512), Sub: binary(subAVX512), Mul: binary(mulAVX512), Div: binary(divAVX512), GEGLU: binary(gegluAVX512),
@@ -34,7 +34,7 @@ var AVX512 = ref.Loops{
 
 // AVX2 is the loops for processors with AVX2 and FMA.
 var AVX2 = ref.Loops{
-	Rows: 6, Matrix: matrixAVX2, Transpose: transpose,
+	Rows: 6, Matrix: matrixAVX2, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX2), SiLU: unary(siluAVX2), GELU: unary(geluAVX2), QuickGELU: unary(quickGELUAVX2),
 	Sqrt: unary(sqrtAVX2), Neg: unary(negAVX2),
 	Add: binary(addAVX2), Sub: binary(subAVX2), Mul: binary(mulAVX2), Div: binary(divAVX2), GEGLU: binary(gegluAVX2),
@@ -168,9 +168,19 @@ func checkTile(t *ref.Tile) {
 
 // transpose goes by blocks of 8×8; what is left over at the edges is plain Go.
 func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	blocks8(dst, ldd, src, lds, rows, cols, transpose8, ref.Transpose)
+}
+
+func transpose16(dst []uint16, ldd int, src []uint16, lds, rows, cols int) {
+	blocks8(dst, ldd, src, lds, rows, cols, transpose8x16, ref.Transpose16)
+}
+
+// blocks8 is a transpose whose blocks of 8×8 go through assembly and the rest through plain Go.
+func blocks8[T any](dst []T, ldd int, src []T, lds, rows, cols int,
+	assembly func(dst *T, ldd int, src *T, lds, blocks int), plain func(dst []T, ldd int, src []T, lds, rows, cols int)) {
 	rows8, cols8 := rows&^7, cols&^7
 	if rows8 == 0 || cols8 == 0 {
-		ref.Transpose(dst, ldd, src, lds, rows, cols)
+		plain(dst, ldd, src, lds, rows, cols)
 		return
 	}
 	for i := 0; i < rows8; i += 8 {
@@ -183,13 +193,13 @@ func transpose(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 				write(d[c*ldd:][:8])
 			}
 		}
-		transpose8(&d[0], ldd, &s[0], lds, cols8/8)
+		assembly(&d[0], ldd, &s[0], lds, cols8/8)
 	}
 	if cols8 < cols {
-		ref.Transpose(dst[cols8*ldd:], ldd, src[cols8:], lds, rows8, cols-cols8)
+		plain(dst[cols8*ldd:], ldd, src[cols8:], lds, rows8, cols-cols8)
 	}
 	if rows8 < rows {
-		ref.Transpose(dst[rows8:], ldd, src[rows8*lds:], lds, rows-rows8, cols)
+		plain(dst[rows8:], ldd, src[rows8*lds:], lds, rows-rows8, cols)
 	}
 }
 
@@ -331,6 +341,7 @@ func widen(f func(dst *float32, src *uint16, n int), rest func(dst []float32, sr
 	return func(dst []float32, src []uint16) {
 		n := len(dst) &^ 15
 		src = src[:len(dst)]
+		read(src[:n])
 		write(dst[:n])
 		f(unsafe.SliceData(dst), unsafe.SliceData(src), n)
 		rest(dst[n:], src[n:])
@@ -342,6 +353,7 @@ func narrow(f func(dst *uint16, src *float32, n int), rest func(dst []uint16, sr
 		n := len(dst) &^ 15
 		src = src[:len(dst)]
 		read(src[:n])
+		write(dst[:n])
 		f(unsafe.SliceData(dst), unsafe.SliceData(src), n)
 		rest(dst[n:], src[n:])
 	}
