@@ -16,7 +16,7 @@ type Conv2D struct {
 // LoadConv2D reads weight [out, in, kernel, kernel] and bias [out].
 func LoadConv2D(s *weights.Scope, in, out, kernel, stride int, padding tensor.Padding) *Conv2D {
 	return &Conv2D{
-		Weight:  tensor.PackConv(s.Tensor("weight", out, in, kernel, kernel)),
+		Weight:  s.Weight("weight", out, in, kernel, kernel),
 		Bias:    s.Tensor("bias", out),
 		Stride:  stride,
 		Padding: padding,

@@ -13,7 +13,7 @@ type Linear struct {
 
 // LoadLinear reads weight [out, in] and, if asked, bias [out].
 func LoadLinear(s *weights.Scope, in, out int, bias bool) *Linear {
-	l := &Linear{Weight: tensor.PackLinear(s.Tensor("weight", out, in))}
+	l := &Linear{Weight: s.Weight("weight", out, in)}
 	if bias {
 		l.Bias = s.Tensor("bias", out)
 	}

@@ -49,13 +49,32 @@ func (CPU) MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool) {
 // PackLinear implements [Engine].
 func (CPU) PackLinear(w *Tensor) any {
 	out, in := w.Shape()[0], w.Shape()[1]
-	return kernels.PackTransposed(floats(w), in, out, in)
+	return settle(kernels.PackTransposed(floats(w), in, out, in))
 }
 
 // PackConv implements [Engine].
 func (CPU) PackConv(w *Tensor) any {
 	s := w.Shape()
-	return kernels.PackConv(floats(w), s[0], s[1], s[2], s[3])
+	return settle(kernels.PackConv(floats(w), s[0], s[1], s[2], s[3]))
+}
+
+// PackStored implements [StoredPacker].
+func (CPU) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
+	p, err := kernels.PackStored(w, out, in, kh, kw)
+	if err != nil {
+		return nil, err
+	}
+	return settle(p), nil
+}
+
+// settle returns a weight as it stays in memory: in 16 bits if that loses nothing. Small ones stay float32: there is little to save,
+// and with few rows on the other side widening would be a good part of the work.
+func settle(p *kernels.Packed) *kernels.Packed {
+	const small = 1 << 17
+	if p.K()*p.N() < small {
+		return p.Widen()
+	}
+	return p.Narrow()
 }
 
 // Linear implements [Engine].

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	gt "gorgonia.org/tensor"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -109,6 +110,8 @@ func TestMisuse(t *testing.T) {
 		"Gather [2 3]: id -1 at position 0 is not a row":                func() { tensor.Gather(x, []int32{-1}) },
 		"PackLinear [3]: want [out, in], got 1 axes":                    func() { tensor.PackLinear(v) },
 		"PackConv [2 3]: want [out, in, kh, kw], got 2 axes":            func() { tensor.PackConv(x) },
+		"ReadWeight [3]: want [out, in] or [out, in, kh, kw]":           func() { tensor.ReadWeight(tensor.CPU{}, kernels.Stored{}, 3) },
+		"ReadWeight [3 0]: every axis must be ≥ 1":                      func() { tensor.ReadWeight(tensor.CPU{}, kernels.Stored{}, 3, 0) },
 		"Linear [1 4 6]: want [..., 3]":                                 func() { tensor.Linear(tokens, linear, nil) },
 		"Linear []: want [..., 3]":                                      func() { tensor.Linear(scalar, linear, nil) },
 		"Linear [4]: bias must be [5]":                                  func() { tensor.Linear(x, linear, tensor.New(4)) },

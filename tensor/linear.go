@@ -3,13 +3,15 @@ package tensor
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sowgen/sowgen/kernels"
 )
 
 // Weight is a parameter of a linear layer or a convolution as its engine wants it: packed once, when the model is loaded.
 type Weight struct {
 	In, Out int // channels
 	KH, KW  int // kernel extent; 1×1 for a linear layer
-	Packed  any // what the engine's PackLinear or PackConv made of it
+	Packed  any // what the engine's PackLinear, PackConv or PackStored made of it
 	engine  Engine
 	conv    bool
 }
@@ -27,6 +29,31 @@ func PackConv(w *Tensor) *Weight {
 	wantDims("PackConv", w, 4, "[out, in, kh, kw]")
 	s := w.Shape()
 	return &Weight{Out: s[0], In: s[1], KH: s[2], KW: s[3], Packed: e.PackConv(Contiguous(w)), engine: device(e), conv: true}
+}
+
+// StoredPacker is an engine that packs a weight from where it is stored: there is never a float32 copy of the whole.
+type StoredPacker interface {
+	Engine
+	// PackStored lays out a parameter [out, in, kh, kw]; [out, in] has kh = kw = 1. The error is that of reading it.
+	PackStored(w kernels.Stored, out, in, kh, kw int) (any, error)
+}
+
+// ReadWeight is [PackLinear] of a weight of the shape [out, in], or [PackConv] of one of [out, in, kh, kw], that is read as it is packed.
+// The error is that of reading it.
+func ReadWeight(e StoredPacker, w kernels.Stored, shape ...int) (*Weight, error) {
+	checkShape("ReadWeight", shape)
+	if len(shape) != 2 && len(shape) != 4 {
+		panic(&Error{Op: "ReadWeight", Shapes: []Shape{shape}, Reason: "want [out, in] or [out, in, kh, kw]"})
+	}
+	y := &Weight{Out: shape[0], In: shape[1], KH: 1, KW: 1, engine: e}
+	if len(shape) == 4 {
+		y.KH, y.KW, y.conv = shape[2], shape[3], true
+	}
+	var err error
+	if y.Packed, err = e.PackStored(w, y.Out, y.In, y.KH, y.KW); err != nil {
+		return nil, err
+	}
+	return y, nil
 }
 
 // Linear returns x·wᵀ + bias: [..., out] for x [..., in], w from [PackLinear] of [out, in], bias [out] or nil.

@@ -13,6 +13,5 @@ func collectOften() {
 	runtime.ReadMemStats(&m)
 	if os.Getenv("GOGC") == "" && m.HeapAlloc > 1<<30 {
 		debug.SetGCPercent(20)
-		runtime.GC() // loading left as much garbage as weights
 	}
 }

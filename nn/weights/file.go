@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/nlpodyssey/safetensors"
 
@@ -126,28 +127,93 @@ func (f *File) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
 	if e.count == 0 {
 		return nil, f.fault(name, notThisModel, "has the shape %s, which holds nothing", shorten(fmt.Sprint(e.shape)))
 	}
-	decode := decoders[e.dtype]
-	if decode == nil {
+	if decoders[e.dtype] == nil {
 		return nil, f.fault(name, "convert it", "is stored as %s, want F32, F16, BF16 or F64", e.dtype)
 	}
-	x, halves := make([]float32, e.count), make([]uint16, min(e.count, piece/2))
-	err := f.pieces(name, e, func(first int, data []byte) error {
-		part := x[first : first+len(data)/int(e.dtype.Size())]
-		decode(part, data, halves)
-		for i, v := range part {
-			if v-v != 0 {
-				return f.fault(name, downloadAgain+", or convert it anew if it overflowed then", "its element %d is %v", first+i, v)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	x := make([]float32, e.count)
+	if err := f.floats(name, e, x, 0); err != nil {
 		return nil, err
 	}
 	if len(e.shape) == 0 {
 		return tensor.FromSlice(x, 1), nil
 	}
 	return tensor.FromSlice(x, e.shape...), nil
+}
+
+// floats reads the elements of a tensor from first on.
+func (f *File) floats(name string, e entry, dst []float32, first int) error {
+	decode, halves := decoders[e.dtype], make([]uint16, min(len(dst), piece/2))
+	return f.pieces(name, e, first, len(dst), func(at int, data []byte) error {
+		part := dst[at-first:][:len(data)/int(e.dtype.Size())]
+		decode(part, data, halves)
+		for i, v := range part {
+			if v-v != 0 {
+				return f.notFinite(name, at+i, v)
+			}
+		}
+		return nil
+	})
+}
+
+func (f *File) notFinite(name string, element int, v float32) error {
+	return f.fault(name, downloadAgain+", or convert it anew if it overflowed then", "its element %d is %v", element, v)
+}
+
+// Stored implements [Storer] for F32, F16 and BF16.
+func (f *File) Stored(name string) (w kernels.Stored, ok bool) {
+	e, ok := f.header.entries[name]
+	if !ok {
+		return w, false
+	}
+	half := func(dst []uint16, first int) error { return f.halves(name, e, dst, first) }
+	switch e.dtype {
+	case safetensors.F32:
+		return kernels.Stored{Format: kernels.F32, F32: func(dst []float32, first int) error { return f.floats(name, e, dst, first) }}, true
+	case safetensors.F16:
+		return kernels.Stored{Format: kernels.F16, Half: half}, true
+	case safetensors.BF16:
+		return kernels.Stored{Format: kernels.BF16, Half: half}, true
+	}
+	return w, false
+}
+
+// halves reads the bits of the elements of an F16 or BF16 tensor from first on.
+func (f *File) halves(name string, e entry, dst []uint16, first int) error {
+	exponent := uint16(0x7c00) // all its bits are set in infinities and NaN
+	if e.dtype == safetensors.BF16 {
+		exponent = 0x7f80
+	}
+	return f.pieces(name, e, first, len(dst), func(at int, data []byte) error {
+		part := dst[at-first:][:len(data)/2]
+		if unpackFinite(part, data, exponent) {
+			return nil
+		}
+		v := make([]float32, len(part))
+		decoders[e.dtype](v, data, part)
+		bad := slices.IndexFunc(v, func(v float32) bool { return v-v != 0 })
+		return f.notFinite(name, at+bad, v[bad])
+	})
+}
+
+// unpackFinite is unpack, and reports whether no element has all of the bits exponent set.
+func unpackFinite(dst []uint16, src []byte, exponent uint16) bool {
+	const ones = 1<<48 | 1<<32 | 1<<16 | 1
+	// In the low 15 bits of a lane the exponent's, if all are set, carry into the highest when its lowest bit is added.
+	mask, carry := uint64(exponent)*ones, uint64(exponent&-exponent)*ones
+	var over uint64
+	i := 0
+	for ; i+4 <= len(dst); i += 4 {
+		x := binary.LittleEndian.Uint64(src[2*i:])
+		over |= x&mask + carry
+		d := (*[4]uint16)(dst[i:])
+		d[0], d[1], d[2], d[3] = uint16(x), uint16(x>>16), uint16(x>>32), uint16(x>>48)
+	}
+	finite := over&(0x8000*ones) == 0
+	for ; i < len(dst); i++ {
+		dst[i] = binary.LittleEndian.Uint16(src[2*i:])
+		finite = finite && dst[i]&exponent != exponent
+	}
+	return finite
 }
 
 // Ints reads a tensor of whole numbers, stored as I64 or I32.
@@ -160,7 +226,7 @@ func (f *File) Ints(name string) ([]int64, error) {
 		return nil, f.fault(name, "convert it", "is stored as %s, want I64 or I32", e.dtype)
 	}
 	x := make([]int64, e.count)
-	err := f.pieces(name, e, func(first int, data []byte) error {
+	err := f.pieces(name, e, 0, e.count, func(first int, data []byte) error {
 		for i := range len(data) / int(e.dtype.Size()) {
 			if e.dtype == safetensors.I64 {
 				x[first+i] = int64(binary.LittleEndian.Uint64(data[8*i:]))
@@ -176,15 +242,19 @@ func (f *File) Ints(name string) ([]int64, error) {
 // piece is how many bytes of a tensor are read at a time: next to the result no more is in memory.
 const piece = 1 << 18
 
-// pieces reads the data of a tensor in turn; use gets the index of the first element of each piece.
-func (f *File) pieces(name string, e entry, use func(first int, data []byte) error) error {
-	buffer := make([]byte, min(e.bytes, piece))
-	for done := int64(0); done < e.bytes; done += int64(len(buffer)) {
-		buffer = buffer[:min(int64(len(buffer)), e.bytes-done)]
-		if n, err := f.r.ReadAt(buffer, e.at+done); n < len(buffer) {
-			return f.fault(name, downloadAgain, "cannot be read at byte %d (%v)", e.at+done, reason(err))
+var buffers = sync.Pool{New: func() any { return new([piece]byte) }}
+
+// pieces reads count elements of a tensor from first on, in turn; use gets the index of the first element of each piece.
+func (f *File) pieces(name string, e entry, first, count int, use func(first int, data []byte) error) error {
+	size := int(e.dtype.Size())
+	buffer := buffers.Get().(*[piece]byte)
+	defer buffers.Put(buffer)
+	for end := first + count; first < end; first += piece / size {
+		data, at := buffer[:min(piece, (end-first)*size)], e.at+int64(first*size)
+		if n, err := f.r.ReadAt(data, at); n < len(data) {
+			return f.fault(name, downloadAgain, "cannot be read at byte %d (%v)", at, reason(err))
 		}
-		if err := use(int(done)/int(e.dtype.Size()), buffer); err != nil {
+		if err := use(first, data); err != nil {
 			return err
 		}
 	}

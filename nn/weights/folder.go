@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -173,6 +174,15 @@ func (d *Folder) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
 		return nil, &Error{File: d.name, Tensor: name, Reason: "is not there", Fix: notThisModel}
 	}
 	return f.Tensor(name, shape...)
+}
+
+// Stored implements [Storer].
+func (d *Folder) Stored(name string) (w kernels.Stored, ok bool) {
+	f, ok := d.in[name]
+	if !ok {
+		return w, false
+	}
+	return f.Stored(name)
 }
 
 // Files returns the open files by name.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
 )
 
 // file is a safetensors file of the given header and so many bytes of data.
@@ -166,9 +167,25 @@ func TestNotFinite(t *testing.T) {
 				_, err = d.Tensor("w", n)
 				require.ErrorContains(t, err, fmt.Sprintf("weights: model.safetensors: tensor w: its element %d is ", at), dtype)
 				oneLine(t, err)
+
+				s := weights.NewScope(linear{d})
+				s.Weight("w", n/8, 8)
+				require.Equal(t, err, s.Err(), dtype)
 			}
 		}
 	}
+}
+
+// linear is a source whose tensors have eight columns.
+type linear struct{ *weights.Folder }
+
+func (l linear) Shape(name string) (shape []int, dtype string, ok bool) {
+	shape, dtype, ok = l.Folder.Shape(name)
+	return []int{shape[0] / 8, 8}, dtype, ok
+}
+
+func (l linear) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
+	return l.Folder.Tensor(name)
 }
 
 // TestShrunk: a file that is cut while it is open is an error, not a crash.

@@ -60,27 +60,64 @@ func (s *Scope) Has(name string) bool {
 // a stand-in comes back: a zero with as many axes, all of them 1. What is still asked for is then only looked up. So neither a config
 // without weights nor a broken file makes a model of nothing fill the memory.
 func (s *Scope) Tensor(name string, shape ...int) *tensor.Tensor {
+	if s.fits(name, shape) {
+		t, err := s.src.Tensor(s.join(name), shape...)
+		if err == nil {
+			return t
+		}
+		s.err = err
+	}
+	return standIn(shape)
+}
+
+// Weight reads and packs the weight name at s: of a linear layer if shape is [out, in], of a convolution if it is [out, in, kh, kw]. If the
+// source is a [Storer], it is packed as it is read. It fails as [Scope.Tensor] does.
+func (s *Scope) Weight(name string, shape ...int) *tensor.Weight {
+	if s.fits(name, shape) {
+		w, err := s.weight(s.join(name), shape)
+		if err == nil {
+			return w
+		}
+		s.err = err
+	}
+	return pack(standIn(shape))
+}
+
+func (s *Scope) weight(full string, shape []int) (*tensor.Weight, error) {
+	if src, ok := s.src.(Storer); ok {
+		if stored, ok := src.Stored(full); ok {
+			return tensor.ReadWeight(tensor.CPU{}, stored, shape...)
+		}
+	}
+	t, err := s.src.Tensor(full, shape...)
+	if err != nil {
+		return nil, err
+	}
+	return pack(t), nil
+}
+
+func pack(t *tensor.Tensor) *tensor.Weight {
+	if t.Dims() == 2 {
+		return tensor.PackLinear(t)
+	}
+	return tensor.PackConv(t)
+}
+
+// fits notes that the tensor name is read, and reports whether it is there in the shape and nothing failed before.
+func (s *Scope) fits(name string, shape []int) bool {
 	full := s.join(name)
 	if _, ok := s.names[full]; !ok {
 		s.missing = append(s.missing, fmt.Sprintf("%s %v", shorten(full), shape))
-		return standIn(shape)
+		return false
 	}
 	s.names[full] = true
 	if src, ok := s.src.(Shaper); ok {
 		if got, _, ok := src.Shape(full); ok && !slices.Equal(got, shape) {
 			s.misshapen = append(s.misshapen, fmt.Sprintf("%s is %v, want %v", shorten(full), got, shape))
-			return standIn(shape)
+			return false
 		}
 	}
-	if s.failed() {
-		return standIn(shape)
-	}
-	t, err := s.src.Tensor(full, shape...)
-	if err != nil {
-		s.err = err
-		return standIn(shape)
-	}
-	return t
+	return !s.failed()
 }
 
 func standIn(shape []int) *tensor.Tensor {

@@ -1,8 +1,10 @@
 package weights_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -151,8 +153,71 @@ func TestRenameToTheSame(t *testing.T) {
 func TestScopeMemory(t *testing.T) {
 	s := weights.NewScope(openFolder(t, fstest.MapFS{"m.safetensors": one("a")}, ".", "m"))
 	for i := range 100 {
-		tensor.PackLinear(s.Tensor(fmt.Sprint(i), 1<<20, 1<<20))
-		tensor.PackConv(s.Tensor(fmt.Sprint(i), 1<<20, 1<<20, 3, 3))
+		s.Weight(fmt.Sprint(i), 1<<20, 1<<20)
+		s.Weight(fmt.Sprint(i), 1<<20, 1<<20, 3, 3)
 	}
 	require.Error(t, s.Err())
+}
+
+// TestWeight: a weight that is packed as it is read is the one that PackLinear and PackConv make of the tensor.
+func TestWeight(t *testing.T) {
+	for _, shape := range [][]int{{3, 5}, {400, 331}, {3, 5, 2, 1}, {70, 220, 3, 3}} {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		x := tensor.New(shape...)
+		for i := range tensor.Floats(x) {
+			tensor.Floats(x)[i] = float32(i%251-125) / 128 // fits into every format
+		}
+		var w *tensor.Weight
+		var in *tensor.Tensor
+		var run func(*tensor.Tensor, *tensor.Weight, *tensor.Tensor) *tensor.Tensor
+		if len(shape) == 2 {
+			w, in, run = tensor.PackLinear(x), tensor.Full(1, 3, shape[1]), tensor.Linear
+		} else {
+			w, in = tensor.PackConv(x), tensor.Full(1, 1, 4, 5, shape[1])
+			run = func(x *tensor.Tensor, w *tensor.Weight, b *tensor.Tensor) *tensor.Tensor {
+				return tensor.Conv2D(x, w, b, 1, tensor.Pad(1))
+			}
+		}
+		want := tensor.Floats(run(in, w, nil))
+		for dtype, data := range map[string][]byte{
+			"F64":  encode(x, 8, func(v float32) uint64 { return math.Float64bits(float64(v)) }),
+			"F32":  encode(x, 4, func(v float32) uint64 { return uint64(math.Float32bits(v)) }),
+			"F16":  encode(x, 2, func(v float32) uint64 { return uint64(tensor.ToF16(tensor.Full(v))[0]) }),
+			"BF16": encode(x, 2, func(v float32) uint64 { return uint64(tensor.ToBF16(tensor.Full(v))[0]) }),
+		} {
+			header := fmt.Sprintf(`{"old.w":{"dtype":"%s","shape":%s,"data_offsets":[0,%d]}}`, dtype, strings.ReplaceAll(fmt.Sprint(shape), " ", ","), len(data))
+			d := openFolder(t, fstest.MapFS{"m.safetensors": {Data: append(file(header, 0), data...)}}, ".", "m")
+			s := weights.NewScope(weights.Rename(d, func(name string) string { return strings.TrimPrefix(name, "old.") }))
+			got := s.Weight("w", shape...)
+			require.NoError(t, s.Err())
+			assert.Equal(t, want, tensor.Floats(run(in, got, nil)), "%s %v", dtype, shape)
+		}
+		s := weights.NewScope(memory{"w": x})
+		assert.Equal(t, want, tensor.Floats(run(in, s.Weight("w", shape...), nil)))
+		require.NoError(t, s.Err())
+	}
+}
+
+// encode gives the bytes of x as numbers of so many bytes.
+func encode(x *tensor.Tensor, size int, bits func(v float32) uint64) (data []byte) {
+	for _, v := range tensor.Floats(x) {
+		data = append(data, binary.LittleEndian.AppendUint64(nil, bits(v))[:size]...)
+	}
+	return data
+}
+
+// TestWeightErrors: what does not fit, or cannot be read, is told at the end; until then a stand-in serves.
+func TestWeightErrors(t *testing.T) {
+	d := openFolder(t, fstest.MapFS{"m.safetensors": one("a")}, ".", "m")
+	s := weights.NewScope(d)
+	assert.Equal(t, 1, s.Weight("a", 2, 3).In)
+	assert.Equal(t, 1, s.Weight("b", 4, 5, 3, 3).KW)
+	require.ErrorContains(t, s.Err(), "1 missing (b [4 5 3 3]); 1 of another shape (a is [1], want [2 3])")
+
+	s = weights.NewScope(memory{"a": nil})
+	s.Weight("a", 1, 1)
+	require.Equal(t, errDisk, s.Err())
 }

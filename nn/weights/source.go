@@ -3,6 +3,7 @@ package weights
 import (
 	"fmt"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -19,6 +20,13 @@ type Source interface {
 // not. With one, a [Scope] tells that a checkpoint does not fit before it reads gigabytes.
 type Shaper interface {
 	Shape(name string) (shape []int, dtype string, ok bool)
+}
+
+// Storer is a [Source] that gives a tensor as it is stored; ok is false if it cannot, and [Source.Tensor] is to be asked. A number that is
+// not finite is an error of the reading.
+type Storer interface {
+	Shaper
+	Stored(name string) (w kernels.Stored, ok bool)
 }
 
 // Rename returns src with every tensor under the name that today returns for its name in the file: how checkpoints of older versions are
@@ -57,6 +65,15 @@ func (r renamed) Shape(name string) (shape []int, dtype string, ok bool) {
 		return nil, "", false
 	}
 	return s.Shape(r.stored[name][0])
+}
+
+// Stored implements [Storer] as far as the source does.
+func (r renamed) Stored(name string) (w kernels.Stored, ok bool) {
+	s, ok := r.Source.(Storer)
+	if !ok || len(r.stored[name]) != 1 {
+		return w, false
+	}
+	return s.Stored(r.stored[name][0])
 }
 
 func (r renamed) String() string { return nameOf(r.Source) }
