@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -12,6 +13,7 @@ import (
 func (r *run) invert(ctx context.Context, x *tensor.Tensor, upto int, denoiser sampler.Denoiser) ([]*tensor.Tensor, error) {
 	nodes := []*tensor.Tensor{x}
 	for k := range upto {
+		r.moment = rules.Moment{Phase: rules.Invert, Node: k}
 		eps, err := denoiser.Predict(ctx, x, r.ddim.InvertTimestep(k))
 		if err != nil {
 			return nil, fmt.Errorf("inversion, node %d: %w", k, err)
@@ -29,6 +31,7 @@ func (r *run) cycle(ctx context.Context, x *tensor.Tensor, denoiser sampler.Deno
 	for c := range r.Cycles {
 		x = r.into(r.ddim.Diffuse(x, r.replace, r.back, r.noise), r.back)
 		for k := r.back; k > r.replace; k-- {
+			r.moment = rules.Moment{Phase: rules.Cycle, Cycle: c + 1, Node: k}
 			eps, err := denoiser.Predict(ctx, x, r.ddim.Timestep(k))
 			if err != nil {
 				return nil, fmt.Errorf("cycle %d, node %d: %w", c+1, k, err)
@@ -44,6 +47,7 @@ func (r *run) cycle(ctx context.Context, x *tensor.Tensor, denoiser sampler.Deno
 // final walks x from node from to the clean picture, laying the condition over it at node late for the last time, or at every node.
 func (r *run) final(ctx context.Context, x *tensor.Tensor, from int, eta float64, denoiser sampler.Denoiser) (*tensor.Tensor, error) {
 	for k := from; k > 0; k-- {
+		r.moment = rules.Moment{Phase: rules.Final, Node: k}
 		eps, err := denoiser.Predict(ctx, x, r.ddim.Timestep(k))
 		if err != nil {
 			return nil, fmt.Errorf("final phase, node %d: %w", k, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 )
@@ -14,7 +15,9 @@ type guided struct {
 	schedule *sampler.Schedule
 	contexts *tensor.Tensor // [prompts, tokens, hidden]
 	combine  func(predictions []*tensor.Tensor) *tensor.Tensor
-	regions  *tensor.Regions
+	roles    []rules.Role
+	rules    *rules.Compiled // nil: none
+	moment   *rules.Moment   // when the next step is
 	mass     func(unet.Site, []float32)
 	spent    func(prompts, cells int) // counts the work
 }
@@ -24,9 +27,13 @@ func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (e
 	defer tensor.Catch(&err)
 	n := g.contexts.Shape()[0]
 	s := x.Shape()
-	out, err := g.unet.Forward(ctx, unet.Input{
-		Sample: x, Timestep: float32(timestep), Context: g.contexts, Regions: unet.Everywhere(g.regions), Mass: g.mass,
-	})
+	in := unet.Input{Sample: x, Timestep: float32(timestep), Context: g.contexts, Mass: g.mass}
+	if g.rules != nil {
+		now := *g.moment
+		now.Timestep, now.Roles = timestep, g.roles
+		in.Regions = g.rules.At(now)
+	}
+	out, err := g.unet.Forward(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +45,11 @@ func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (e
 // other unused.
 func (r *run) plainGuidance(ctx context.Context, negative string, scale float64) (*guided, error) {
 	if scale <= 1 {
-		return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, r.plan.Prompt)
+		return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, asked{rules.Text, r.plan.Prompt})
 	}
 	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.Guide(p[0], p[1], float32(scale))
-	}, negative, r.plan.Prompt)
+	}, asked{rules.Negative, negative}, asked{rules.Text, r.plan.Prompt})
 }
 
 // maskedGuidance is the cycles' guidance by four prompts: outside the condition, away from what must not appear a second time and
@@ -53,19 +60,27 @@ func (r *run) maskedGuidance(ctx context.Context) (*guided, error) {
 	}
 	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.MaskedGuide(p[0], p[1], p[2], p[3], r.mask, float32(r.Guidance))
-	}, r.Negative, r.plan.Prompt, r.Suppress, r.Diverse)
+	}, asked{rules.Negative, r.Negative}, asked{rules.Text, r.plan.Prompt}, asked{rules.Suppress, r.Suppress}, asked{rules.Diverse, r.Diverse})
 }
 
-func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...string) (*guided, error) {
+// asked is a prompt and what it is there for.
+type asked struct {
+	role rules.Role
+	text string
+}
+
+func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...asked) (*guided, error) {
 	var contexts []*tensor.Tensor
-	for _, text := range prompts {
-		c, err := r.encodePrompt(ctx, text)
+	var roles []rules.Role
+	for _, p := range prompts {
+		c, err := r.encodePrompt(ctx, p.text)
 		if err != nil {
 			return nil, err
 		}
-		contexts = append(contexts, c)
+		contexts, roles = append(contexts, c), append(roles, p.role)
 	}
 	return &guided{
 		unet: r.unet, schedule: r.ddim.Schedule(), contexts: tensor.Concat(0, contexts...), combine: combine, spent: r.count,
+		roles: roles, rules: r.rules, moment: &r.moment,
 	}, nil
 }

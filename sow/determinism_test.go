@@ -160,7 +160,6 @@ func TestRefuses(t *testing.T) {
 		"late-overwrite": func(r *Request) { r.Params.LateOverwrite = "never" },
 		"inversion":      func(r *Request) { r.Params.Inversion = "ref018" },
 		"blend":          func(r *Request) { r.Params.Blend = "glue" },
-		"rule":           func(r *Request) { r.Params.Rules = []Rule{{Query: "sky", Key: ConditionRegion}} },
 		"box":            func(r *Request) { r.Conditions[0].Box = image.Rect(100, 0, 164, 64) },
 		"mask":           func(r *Request) { r.Conditions[0].Mask = image.NewGray(image.Rect(0, 0, 64, 64)) },
 	} {

@@ -18,6 +18,7 @@ import (
 	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 )
@@ -147,11 +148,11 @@ func TestSOWBeatsPasteAndText(t *testing.T) {
 func TestHalfHead(t *testing.T) {
 	p := builtinModel(t)
 	cases := heldOutCases(t)
-	blocked := []Rule{{Query: RelatedRegion, Key: ConditionRegion, Block: true}}
+	blocked := &rules.Program{Rules: []rules.Rule{{Query: rules.Related, Key: rules.Condition, Block: true}}}
 	variants := []struct {
 		name   string
 		target float64
-		rules  []Rule
+		rules  *rules.Program
 	}{{"block", 0, blocked}, {"none", 0, nil}, {"target .5", 0.5, nil}}
 	var psnr [3]float64
 	const seeds = 2
@@ -277,32 +278,22 @@ func TestDiffusionInDiffusion(t *testing.T) {
 		require.Less(t, rankCorrelation(nodes, contrast), -0.9, "contrast falls with the node")
 	})
 	t.Run("regions", func(t *testing.T) {
-		// Labels: 1 the lower left, 2 the upper right, 0 the rest. White is the upper half.
-		regions := &tensor.Regions{Labels: make([]uint8, 256), Height: 16, Width: 16, Smallest: 5}
-		for i := range regions.Labels {
-			switch top, right := i/16 < 8, i%16 >= 8; {
-			case top && right:
-				regions.Labels[i] = 2
-			case !top && !right:
-				regions.Labels[i] = 1
-			}
-		}
-		enhance := [][]tensor.Rule{{{}, {}, {}}, {{}, {}, {}}, {{}, {Alpha: 1}, {}}}
-		cut := [][]tensor.Rule{{{}, {}, {}}, {{}, {}, {}}, {{Block: true}, {Block: true}, {}}}
+		// White is the upper half.
+		corner, opposite := rules.Box(plan.Box{0, 500, 500, 1000}), rules.Box(plan.Box{500, 0, 1000, 500})
+		enhance := rules.Rule{Query: corner, Key: opposite, Enhance: 1, Phases: []rules.Phase{rules.Final}}
+		cut := rules.Rule{Query: corner, Key: rules.Complement(corner), Block: true, Phases: []rules.Phase{rules.Final}}
 		upperRight := func(y, x int) bool { return y < 64 && x >= 64 }
 		for _, node := range []int{16, 20} {
 			start := merged(white[node], grey[node], func(y, _ int) bool { return y < 8 })
-			bright := func(rules [][]tensor.Rule) float64 {
+			bright := func(program ...rules.Rule) float64 {
 				with := *g
-				if rules != nil {
-					regions.Rules = rules
-					with.regions = regions
-				}
+				with.rules, err = rules.Compile(&rules.Program{Rules: program}, &rules.Scene{Height: 16, Width: 16}, p.unet.Config.Sites(16, 16))
+				require.NoError(t, err)
 				out, err := r.final(ctx, start, node, 0, &with)
 				require.NoError(t, err)
 				return luminance(t, r, out, upperRight)
 			}
-			enhanced, none, suppressed := bright(enhance), bright(nil), bright(cut)
+			enhanced, none, suppressed := bright(enhance), bright(), bright(cut)
 			t.Logf("merged at node %d: luminance of the upper right: enhanced %.1f < none %.1f ≤ cut off %.1f", node, enhanced, none, suppressed)
 			require.Less(t, enhanced, none)
 			require.LessOrEqual(t, none, suppressed)
@@ -355,7 +346,7 @@ func TestAttentionMassMoves(t *testing.T) {
 	c := heldOutCases(t)[0]
 	params := p.Defaults
 	params.Method = SOW
-	mass := func(rules []Rule) map[string]float64 {
+	mass := func(rule rules.Rule) map[string]float64 {
 		r, err := p.newRun(context.Background(), Request{
 			Prompt: c.prompt, Conditions: []Condition{{Picture: c.face, Mask: c.mask}}, Params: &params, Planner: plan.Offline{},
 		})
@@ -368,12 +359,15 @@ func TestAttentionMassMoves(t *testing.T) {
 		for _, c := range r.conditions {
 			kept = append(kept, keptCells(c, 16, 16, 8))
 		}
-		g.regions = modulation(&r.plan, kept, 16, 16, rules, 3)
+		body := rules.Named("related.body")
+		rule.Query, rule.Key = body, rules.Condition
+		g.rules, err = rules.Compile(&rules.Program{Rules: []rules.Rule{rule}}, sceneOf(&r.plan, kept, 16, 16), p.unet.Config.Sites(16, 16), body, rules.Condition)
+		require.NoError(t, err)
+		r.moment = rules.Moment{Phase: rules.Cycle, Cycle: 1, Node: r.replace}
 		given := map[string]float64{}
 		g.mass = func(site unet.Site, m []float32) {
-			n := len(g.regions.Rules)
-			for at := 0; at < len(m); at += n * n { // label 1, the first related region, reads label 3, the condition
-				given[site.Name] += float64(m[at+1*n+3]) / float64(len(m)/(n*n))
+			if masses, _ := g.rules.Masses(site, m); site.Height > 4 { // the smallest grid goes by no rules
+				given[site.Name] = masses[0][1]
 			}
 		}
 		_, err = g.Predict(context.Background(), x, r.ddim.Timestep(r.replace))
@@ -381,12 +375,11 @@ func TestAttentionMassMoves(t *testing.T) {
 		require.NotEmpty(t, given)
 		return given
 	}
-	// A bias too small to matter keeps the sites reporting.
-	plain := mass([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Beta: 1e-6}})
-	enhanced := mass([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Alpha: 0.5}})
-	suppressed := mass([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Alpha: -0.5}})
-	target := mass([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Target: 0.4}})
-	blocked := mass([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Block: true}})
+	plain := mass(rules.Rule{Plain: true})
+	enhanced := mass(rules.Rule{Enhance: 0.5})
+	suppressed := mass(rules.Rule{Suppress: 0.5})
+	target := mass(rules.Rule{Target: 0.4})
+	blocked := mass(rules.Rule{Block: true})
 	for site, m := range plain {
 		t.Logf("%s: blocked %.3f, suppressed %.3f, plain %.3f, enhanced %.3f, target %.3f", site, blocked[site], suppressed[site], m, enhanced[site], target[site])
 		require.Zero(t, blocked[site])

@@ -115,6 +115,23 @@ func component(fsys fs.FS, folder, base string, load func(weights.Source) error)
 	return errors.Join(load(src), src.Close())
 }
 
+// Defaults returns the parameters that a model folder asks for, from its configs alone.
+func Defaults(fsys fs.FS) (Params, error) {
+	network, err := unet.ReadConfig(fsys, "unet/config.json")
+	if err != nil {
+		return Params{}, fmt.Errorf("sow: %w", err)
+	}
+	autoencoder, err := vae.ReadConfig(fsys, "vae/config.json")
+	if err != nil {
+		return Params{}, fmt.Errorf("sow: %w", err)
+	}
+	p, err := readDefaults(fsys, &network, &autoencoder)
+	if err != nil {
+		return p, fmt.Errorf("sow: %w", err)
+	}
+	return p, nil
+}
+
 // maxDefaults bounds sow.json.
 const maxDefaults = 1 << 20
 

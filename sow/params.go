@@ -6,6 +6,7 @@ import (
 
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/picture"
+	"github.com/sowgen/sowgen/sow/rules"
 )
 
 // Method is how a picture is made.
@@ -52,9 +53,9 @@ type Params struct {
 	Suppress string `json:"suppress"` // what the cycles keep out of the new parts …
 	Diverse  string `json:"diverse"`  // … and what they wish for there
 
-	TargetMass float64       `json:"target_mass"`     // SOW: the share of its attention that a related region gives the condition
-	Rules      []Rule        `json:"rules,omitempty"` // SOW: further rules between regions; a later rule for the same pair wins
-	Blend      picture.Blend `json:"blend"`           // how the condition's own pixels come back after decoding
+	TargetMass float64        `json:"target_mass"`     // SOW: the share of its attention that a related region gives what it takes after
+	Rules      *rules.Program `json:"rules,omitempty"` // SOW and text: further rules between regions, after that of the target mass
+	Blend      picture.Blend  `json:"blend"`           // how the condition's own pixels come back after decoding
 }
 
 // DefaultParams returns the reference's numbers (COW's published pipeline), with ours where it has none.
@@ -125,9 +126,9 @@ func (p *Params) Validate(factor int) error {
 	if _, err := picture.ParseBlend(string(p.Blend)); err != nil {
 		return badParam("blend", p.Blend, "want none, paste, feather or poisson")
 	}
-	for _, rule := range p.Rules {
-		if err := rule.validate(); err != nil {
-			return err
+	if p.Rules != nil {
+		if err := p.Rules.Validate(); err != nil {
+			return fmt.Errorf("sow: rules: %w", err)
 		}
 	}
 	if r, b, l := p.nodes(); p.Method != Text && !(l < r && r < b) {

@@ -12,6 +12,7 @@ import (
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
@@ -56,6 +57,8 @@ type run struct {
 	noise               *sampler.Noise
 	plan                plan.Plan
 	conditions          []*placed
+	rules               *rules.Compiled // nil in method cow
+	moment              rules.Moment    // of the step that is being taken
 
 	mask    *tensor.Tensor   // [1, h, w, 1]: 1 where latents are kept; nil without a condition
 	others  *tensor.Tensor   // [1, h, w, 1]: 1 - mask
@@ -126,7 +129,7 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 		r.conditions = append(r.conditions, placed)
 	}
 	r.progress.total = r.estimate()
-	return r, nil
+	return r, r.modulate()
 }
 
 // settle asks the planner about a condition and puts it in its place.
@@ -205,9 +208,6 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Method == SOW {
-		cycles.regions = r.modulation()
-	}
 	final, err := r.plainGuidance(ctx, "", r.Guidance)
 	if err != nil {
 		return nil, err
@@ -256,7 +256,7 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 }
 
 // layOut inverts each condition alone, at its own size, and lays its nodes out on the canvas.
-func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tensor, inversion sampler.Denoiser) error {
+func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tensor, inversion *guided) error {
 	s := x.Shape()
 	h, w, f := s[1], s[2], r.vae.Config.Factor()
 	mask := tensor.New(1, h, w, 1)
@@ -264,8 +264,10 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 	for k := range r.overlay {
 		r.overlay[k] = tensor.New(s...)
 	}
+	alone := *inversion
+	alone.rules = nil // the regions are those of the canvas
 	for i, c := range r.conditions {
-		nodes, err := r.invert(ctx, seeds[i], r.back, inversion)
+		nodes, err := r.invert(ctx, seeds[i], r.back, &alone)
 		if err != nil {
 			return err
 		}
@@ -283,17 +285,6 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 	}
 	r.mask, r.others = mask, tensor.Affine(mask, -1, 1)
 	return nil
-}
-
-// modulation returns the region rules of the plan on this canvas.
-func (r *run) modulation() *tensor.Regions {
-	f := r.vae.Config.Factor()
-	h, w := r.Height/f, r.Width/f
-	var kept [][]bool
-	for _, c := range r.conditions {
-		kept = append(kept, keptCells(c, h, w, f))
-	}
-	return modulation(&r.plan, kept, h, w, r.rules(), len(r.unet.Config.BlockOutChannels))
 }
 
 // fits tells whether the text encoder sees all of a text.

@@ -2,154 +2,141 @@ package sow
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 
+	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/plan"
-	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/sow/rules"
+	"github.com/sowgen/sowgen/unet"
+	"github.com/sowgen/sowgen/vae"
 )
 
-// Dynamic attention modulation (docs/method.md §3; the form is ours): the plan's regions become labels on the latent grid, and rules
-// between kinds of regions become the [tensor.Regions] that every self-attention of the UNet obeys.
+// Dynamic attention modulation (docs/method.md §3; the form is ours): the plan's regions become the scene that a program of rules is about,
+// and every self-attention of the UNet obeys the program.
 
-// Region is a kind of region of the canvas.
-type Region string
-
-// The kinds, in order of precedence: a later one takes the cells of an earlier one.
-const (
-	BackgroundRegion Region = "background" // everything else
-	RelatedRegion    Region = "related"    // what must grow out of the condition
-	ConditionRegion  Region = "condition"  // what is kept
-)
-
-// Rule says how the queries of one kind of region read the keys of another, in the cycles. See [tensor.Rule]. Where related regions
-// ask, strengths are multiplied by the plan's relation; where they ask for the condition and the plan names a source part, the part is
-// what they read.
-type Rule struct {
-	Query  Region  `json:"query"`
-	Key    Region  `json:"key"`
-	Alpha  float64 `json:"alpha,omitempty"`
-	Beta   float64 `json:"beta,omitempty"`
-	Target float64 `json:"target,omitempty"`
-	Block  bool    `json:"block,omitempty"`
+// program returns the rules of a run: the target mass, then those that say otherwise.
+func (p *Params) program() *rules.Program {
+	all := &rules.Program{}
+	if p.TargetMass > 0 {
+		all.Rules = append(all.Rules, rules.Rule{Query: rules.Related, Key: rules.Source, Target: p.TargetMass})
+	}
+	if p.Rules != nil {
+		all.Regions, all.Rules = p.Rules.Regions, append(all.Rules, p.Rules.Rules...)
+	}
+	return all
 }
 
-func (r Rule) validate() error {
-	kinds := []Region{BackgroundRegion, RelatedRegion, ConditionRegion}
-	switch {
-	case !slices.Contains(kinds, r.Query) || !slices.Contains(kinds, r.Key):
-		return badParam("rule", fmt.Sprintf("%s reads %s", r.Query, r.Key), "want background, related or condition")
-	case !(r.Alpha >= -1 && r.Alpha <= 1):
-		return badParam("rule's alpha", r.Alpha, "want -1 … 1")
-	case !(r.Beta >= -1e4 && r.Beta <= 1e4):
-		return badParam("rule's beta", r.Beta, "want -10000 … 10000")
-	case !(r.Target >= 0 && r.Target <= 0.99):
-		return badParam("rule's target", r.Target, "want 0 … 0.99")
+// modulate compiles the program of the run, once.
+func (r *run) modulate() (err error) {
+	if r.Method == COW {
+		return nil
+	}
+	f := r.vae.Config.Factor()
+	h, w := r.Height/f, r.Width/f
+	var kept [][]bool
+	for _, c := range r.conditions {
+		kept = append(kept, keptCells(c, h, w, f))
+	}
+	program := r.program()
+	r.rules, err = rules.Compile(program, sceneOf(&r.plan, kept, h, w), r.unet.Config.Sites(h, w))
+	if err != nil {
+		return fmt.Errorf("sow: rules: %w", err)
+	}
+	given := len(program.Rules)
+	if r.Rules != nil {
+		given -= len(r.Rules.Rules)
+	}
+	for _, i := range r.rules.Idle() {
+		if i >= given {
+			r.warn("nothing in this picture is what the rule %q is about", program.Rules[i].String())
+		}
+	}
+	for _, rule := range program.Rules {
+		if rule.Roles != nil {
+			r.warn("the rule %q is for some prompts only: guidance makes much of what they then disagree about, and may ruin the picture", rule.String())
+		}
 	}
 	return nil
 }
 
-// scaled returns the rule of one pair of labels: strength is the relation, share the key label's part of its region.
-func (r Rule) scaled(strength, share float64) tensor.Rule {
-	return tensor.Rule{
-		Alpha: float32(r.Alpha * strength), Beta: float32(r.Beta * strength), Target: float32(r.Target * strength * share), Block: r.Block,
+// Explain says which attentions of a model the rules of a run touch, when, and with which rule, from the model's configs alone. The first rule
+// is that of the target mass, if there is one.
+func Explain(fsys fs.FS, p *Params) (*rules.Explanation, error) {
+	network, err := unet.ReadConfig(fsys, "unet/config.json")
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
 	}
+	autoencoder, err := vae.ReadConfig(fsys, "vae/config.json")
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	scheduler, err := sampler.ReadConfig(fsys, "scheduler/scheduler_config.json")
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	f := autoencoder.Factor()
+	if err := p.Validate(f); err != nil {
+		return nil, err
+	}
+	ddim, err := sampler.New(scheduler, p.Steps, p.Inversion)
+	if err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	return rules.Explain(p.program(), network.Sites(p.Height/f, p.Width/f), p.moments(ddim)), nil
 }
 
-// rules returns the rules of a run: the target mass, then those that say otherwise.
-func (p *Params) rules() []Rule {
-	return append([]Rule{{Query: RelatedRegion, Key: ConditionRegion, Target: p.TargetMass}}, p.Rules...)
-}
-
-// label is one region of the plan on the latent grid.
-type label struct {
-	kind   Region
-	cells  int
-	source int     // of a related region: the label of the part it takes after, or -1
-	relate float64 // of a related region: its relation
-}
-
-// modulation returns the rules between the regions of a plan on a latent grid of h×w cells, kept being the cells of each condition. Labels
-// are the background, the related regions, the conditions, the source parts: in order of precedence. It is nil if no rule says anything.
-func modulation(p *plan.Plan, kept [][]bool, h, w int, rules []Rule, levels int) *tensor.Regions {
-	r := &tensor.Regions{Labels: make([]uint8, h*w), Height: h, Width: w}
-	labels := []label{{kind: BackgroundRegion, source: -1}}
-	paint := func(l label, inside func(cell int) bool) int {
-		for cell := range r.Labels {
-			if inside(cell) {
-				r.Labels[cell] = uint8(len(labels))
+// moments are all those of a run.
+func (p *Params) moments(ddim *sampler.DDIM) (all []rules.Moment) {
+	everyone := []rules.Role{rules.Negative, rules.Text, rules.Suppress, rules.Diverse}
+	step := func(phase rules.Phase, cycle, node, timestep int) {
+		all = append(all, rules.Moment{Phase: phase, Cycle: cycle, Node: node, Timestep: timestep, Roles: everyone})
+	}
+	replace, back, _ := p.nodes()
+	from := p.Steps
+	if p.Method != Text {
+		from = replace
+		for k := range replace {
+			step(rules.Invert, 0, k, ddim.InvertTimestep(k))
+		}
+		for c := range p.Cycles {
+			for k := back; k > replace; k-- {
+				step(rules.Cycle, c+1, k, ddim.Timestep(k))
 			}
 		}
-		labels = append(labels, l)
-		return len(labels) - 1
 	}
+	for k := from; k > 0; k-- {
+		step(rules.Final, 0, k, ddim.Timestep(k))
+	}
+	return all
+}
+
+// sceneOf returns the regions of a plan on a latent grid of h×w cells, kept being the cells of each condition. Of competing boxes the later
+// takes the cells; what is kept is nobody's.
+func sceneOf(p *plan.Plan, kept [][]bool, h, w int) *rules.Scene {
+	s := &rules.Scene{Height: h, Width: w, Conditions: kept}
 	isKept := func(cell int) bool {
 		return slices.ContainsFunc(kept, func(k []bool) bool { return k[cell] })
 	}
 	for _, rel := range p.Related {
-		paint(label{kind: RelatedRegion, source: -1, relate: rel.Relation}, func(cell int) bool { return inBox(rel.Box, cell, h, w) && !isKept(cell) })
-	}
-	for _, k := range kept {
-		paint(label{kind: ConditionRegion, source: -1}, func(cell int) bool { return k[cell] })
-	}
-	for i, rel := range p.Related {
-		if rel.Source != nil {
-			labels[1+i].source = paint(label{kind: ConditionRegion, source: -1}, func(cell int) bool { return inBox(*rel.Source, cell, h, w) && isKept(cell) })
-		}
-	}
-	for _, l := range r.Labels {
-		labels[l].cells++
-	}
-
-	r.Rules = make([][]tensor.Rule, len(labels))
-	active := false
-	for q, query := range labels {
-		r.Rules[q] = make([]tensor.Rule, len(labels))
-		strength := 1.0
-		if query.kind == RelatedRegion {
-			strength = query.relate
-		}
-		for _, rule := range rules {
-			if rule.Query != query.kind || query.cells == 0 {
-				continue
+		grown := rules.Grown{Label: rel.Label, Relation: rel.Relation, Cells: make([]bool, h*w), Source: make([]bool, h*w)}
+		named := false
+		for cell := range grown.Cells {
+			if rules.InBox(rel.Box, cell, h, w) && !isKept(cell) {
+				grown.Cells[cell] = true
+				for _, earlier := range s.Related {
+					earlier.Cells[cell] = false
+				}
 			}
-			keys := keysOf(labels, query, rule.Key)
-			total := 0
-			for _, k := range keys {
-				total += labels[k].cells
-			}
-			for _, k := range keys {
-				r.Rules[q][k] = rule.scaled(strength, float64(labels[k].cells)/float64(total))
-				active = active || !r.Rules[q][k].Neutral()
-			}
+			grown.Source[cell] = rel.Source != nil && rules.InBox(*rel.Source, cell, h, w) && isKept(cell)
+			named = named || grown.Source[cell]
 		}
-	}
-	if !active {
-		return nil
-	}
-	// The smallest grid is left alone: modulating it had no effect, and there the condition's label swells over its surroundings.
-	if levels > 1 {
-		r.Smallest = min(h, w)>>(levels-1) + 1
-	}
-	return r
-}
-
-// keysOf returns the labels of a kind that query reads, those that have cells.
-func keysOf(labels []label, query label, kind Region) (keys []int) {
-	if s := query.source; kind == ConditionRegion && s >= 0 && labels[s].cells > 0 {
-		return []int{s}
-	}
-	for i, l := range labels {
-		if l.kind == kind && l.cells > 0 {
-			keys = append(keys, i)
+		if !named && len(kept) > 0 {
+			copy(grown.Source, kept[0])
 		}
+		s.Related = append(s.Related, grown)
 	}
-	return keys
-}
-
-// inBox reports whether the middle of a cell of the h×w grid lies in a planned box.
-func inBox(b plan.Box, cell, h, w int) bool {
-	y, x := (2*(cell/w)+1)*500/h, (2*(cell%w)+1)*500/w
-	return y >= b[0] && y < b[2] && x >= b[1] && x < b[3]
+	return s
 }
 
 // keptCells returns which cells of a latent grid lie in a condition's mask: the mask resized to the grid by nearest neighbour, as the

@@ -92,29 +92,16 @@ func invalidTable(table [][]Rule, labels int) string {
 	return ""
 }
 
-// At returns valid regions on a grid of h×w cells: row i covers the rows ⌊i·Height/h⌋ … ⌊(i+1)·Height/h⌋-1, at least one, columns alike,
-// and each cell takes the largest label among those it covers. On a coarser grid every label thus has a say in one cell, and the largest
-// never vanishes. The result is nil, meaning plain attention, for a nil r, for grids below Smallest, and where no rule between labels
-// that are present says anything.
+// At returns valid regions on a grid of h×w cells, as On does. The result is nil, meaning plain attention, for a nil r, for grids below
+// Smallest, and where no rule between labels that are present says anything.
 func (r *Regions) At(h, w int) *Regions {
 	if r == nil || min(h, w) < max(1, r.Smallest) {
 		return nil
 	}
-	out := &Regions{Labels: make([]uint8, h*w), Height: h, Width: w, Rules: r.Rules, PerHead: r.PerHead, Smallest: r.Smallest}
+	out := r.On(h, w)
 	var present [MaxRegions]bool
-	for i := range h {
-		top, bottom := i*r.Height/h, max((i+1)*r.Height/h, i*r.Height/h+1)
-		for j := range w {
-			left, right := j*r.Width/w, max((j+1)*r.Width/w, j*r.Width/w+1)
-			var label uint8
-			for y := top; y < bottom; y++ {
-				for x := left; x < right; x++ {
-					label = max(label, r.Labels[y*r.Width+x])
-				}
-			}
-			out.Labels[i*w+j] = label
-			present[label] = true
-		}
+	for _, l := range out.Labels {
+		present[l] = true
 	}
 	for _, table := range append([][][]Rule{r.Rules}, r.PerHead...) {
 		for a, row := range table {
@@ -126,4 +113,25 @@ func (r *Regions) At(h, w int) *Regions {
 		}
 	}
 	return nil
+}
+
+// On returns the labels on a grid of h×w cells, with r's rules: row i covers the rows ⌊i·Height/h⌋ … ⌊(i+1)·Height/h⌋-1, at least one,
+// columns alike, and each cell takes the largest label among those it covers. On a coarser grid every label thus has a say in one cell, and
+// the largest never vanishes.
+func (r *Regions) On(h, w int) *Regions {
+	out := &Regions{Labels: make([]uint8, h*w), Height: h, Width: w, Rules: r.Rules, PerHead: r.PerHead, Smallest: r.Smallest}
+	for i := range h {
+		top, bottom := i*r.Height/h, max((i+1)*r.Height/h, i*r.Height/h+1)
+		for j := range w {
+			left, right := j*r.Width/w, max((j+1)*r.Width/w, j*r.Width/w+1)
+			var label uint8
+			for y := top; y < bottom; y++ {
+				for x := left; x < right; x++ {
+					label = max(label, r.Labels[y*r.Width+x])
+				}
+			}
+			out.Labels[i*w+j] = label
+		}
+	}
+	return out
 }

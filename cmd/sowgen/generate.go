@@ -16,6 +16,7 @@ import (
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/sow/rules"
 )
 
 // generate is the command's flags, and what they lead to.
@@ -30,6 +31,8 @@ type generate struct {
 	planner    string
 	ask        plannerFlags
 	plan       string
+	rules      string
+	program    *rules.Program // what is in the file of rules
 
 	model   string
 	params  sow.Params // DefaultParams until the model is open; see settle
@@ -112,6 +115,11 @@ func (g *generate) run(ctx context.Context) error {
 	request, inputs, err := g.request()
 	if err != nil {
 		return err
+	}
+	if g.rules != "" {
+		if g.program, err = rules.ReadFile(g.rules); err != nil {
+			return err
+		}
 	}
 	if !g.json && isTerminal(g.stderr) {
 		fmt.Fprintln(g.stderr, oneLine("loading the model "+g.model))
@@ -229,6 +237,9 @@ func (g *generate) settle(defaults sow.Params) {
 	g.params = defaults
 	for name, value := range given {
 		g.lookup(name).Value.Set(value) // it came out of the flag: it goes in again
+	}
+	if g.program != nil {
+		g.params.Rules = g.program
 	}
 	if g.params.Method == sow.Text && !g.changed("negative") {
 		g.params.Negative = "" // plain text-to-image, as everywhere

@@ -61,6 +61,7 @@ func (g *generate) addFlags() {
 	fs.StringVar(&p.Suppress, "suppress", p.Suppress, "`TEXT` that must not appear a second time around the condition")
 	fs.StringVar(&p.Diverse, "diverse", p.Diverse, "`TEXT` to wish for around the condition")
 	fs.Float64Var(&p.TargetMass, "target-mass", p.TargetMass, "method sow: share of its attention that what grows gives the condition; 0: none of our doing")
+	fs.StringVar(&g.rules, "rules", "", "methods sow and text: `FILE` with attention rules (docs/rules.md), after that of --target-mass")
 	fs.Float64Var(&p.Eta, "eta", p.Eta, "DDIM's fresh noise in method text, 0 … 1")
 	fs.Float64Var(&p.EtaCycle, "eta-cycle", p.EtaCycle, "the same in the cycles")
 	fs.Float64Var(&p.EtaFinal, "eta-final", p.EtaFinal, "the same in the final phase")
@@ -96,7 +97,7 @@ func (g *generate) completions(cmd *cobra.Command) {
 		}
 	})
 	pictures := []string{"png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"}
-	for name, extensions := range map[string][]string{"condition": pictures, "mask": pictures, "plan": {"json"}, "output": {"png"}} {
+	for name, extensions := range map[string][]string{"condition": pictures, "mask": pictures, "plan": {"json"}, "rules": {"json"}, "output": {"png"}} {
 		cmd.MarkFlagFilename(name, extensions...)
 	}
 	cmd.MarkFlagDirname("model")
@@ -133,7 +134,7 @@ func (g *generate) check() error {
 	if g.changed("keep") && g.mask == "" {
 		return wrongFlag("keep", g.keep, "it is about a mask: give --mask PICTURE too")
 	}
-	for _, name := range []string{"mask", "plan", "model", "output", "save-latents", "save-plan"} {
+	for _, name := range []string{"mask", "plan", "rules", "model", "output", "save-latents", "save-plan"} {
 		if g.changed(name) && g.lookup(name).Value.String() == "" {
 			return wrongFlag(name, `""`, "want a path")
 		}
@@ -191,7 +192,7 @@ func (g *generate) explain(err error) error {
 // idle are the flags that have no effect with a method.
 var idle = map[sow.Method]string{
 	sow.Text: "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late late-overwrite inversion blend planner",
-	sow.COW:  "eta target-mass",
+	sow.COW:  "eta target-mass rules",
 	sow.SOW:  "eta",
 }
 

@@ -86,7 +86,7 @@ diffusers layout can take its place.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.generateCommand(), a.planCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.generateCommand(), a.planCommand(), a.rulesCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.versionCommand())
 	return root
 }
 
@@ -171,7 +171,7 @@ func flagError(cmd *cobra.Command, err error) error {
 // message is the text of an error without the library's own prefix, for "sowgen: " stands before it already.
 func message(err error) string {
 	text := err.Error()
-	for _, prefix := range []string{"sow: ", "picture: ", "weights: "} {
+	for _, prefix := range []string{"sow: ", "picture: ", "rules: ", "weights: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
