@@ -29,6 +29,13 @@ func (a *Attention) Self(x *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
 	return a.attend(x, x, p)
 }
 
+// Map returns where the tokens x [n, tokens, c] of each region look when they attend to each other (see [tensor.AttentionMap]).
+func (a *Attention) Map(x *tensor.Tensor, p tensor.AttnParams, cell []int, cells int) *tensor.Tensor {
+	defer tensor.Tidy(x).Keep()
+	p.Heads = a.Heads
+	return tensor.AttentionMap(a.ToQ.Forward(x), a.ToK.Forward(x), p, cell, cells)
+}
+
 // Cross returns the attention [n, tokens, c] of x [n, tokens, c] to context [n, keys, c']; an x of one serves all n contexts.
 func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
 	return a.attend(x, context, tensor.AttnParams{})

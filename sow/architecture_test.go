@@ -32,10 +32,11 @@ func TestLayering(t *testing.T) {
 		"sow/plan/gemini":          {"sow/plan", "sow/plan/internal/remote"},
 		"sow/plan/openai":          {"sow/plan", "sow/plan/internal/remote"},
 		"sow/plan/sketch":          {"sow/plan"},
+		"sow/capture":              {},
 		"sow/rules":                {"sow/picture", "sow/plan", "tensor", "unet"},
 
 		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
-		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
+		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
 	}
 	for pkg, want := range allowed {
 		for _, dep := range list(t, `{{join .Imports "\n"}}`, module+pkg) {

@@ -16,10 +16,10 @@ type guided struct {
 	contexts *tensor.Tensor // [prompts, tokens, hidden]
 	combine  func(predictions []*tensor.Tensor) *tensor.Tensor
 	roles    []rules.Role
-	rules    *rules.Compiled // nil: none
-	moment   *rules.Moment   // when the next step is
-	mass     func(unet.Site, []float32)
-	spent    func(prompts, cells int) // counts the work
+	rules    *rules.Compiled                 // nil: none
+	moment   *rules.Moment                   // when the next step is
+	watched  func(*unet.Input, rules.Moment) // nil: nobody watches
+	spent    func(prompts, cells int)        // counts the work
 }
 
 // Predict implements [sampler.Denoiser]. All prompts go through in one batch on the same latents.
@@ -27,11 +27,13 @@ func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (e
 	defer tensor.Catch(&err)
 	n := g.contexts.Shape()[0]
 	s := x.Shape()
-	in := unet.Input{Sample: x, Timestep: float32(timestep), Context: g.contexts, Mass: g.mass}
+	in := unet.Input{Sample: x, Timestep: float32(timestep), Context: g.contexts}
 	if g.rules != nil {
 		now := *g.moment
 		now.Timestep, now.Roles = timestep, g.roles
-		in.Regions = g.rules.At(now)
+		if in.Regions = g.rules.At(now); g.watched != nil {
+			g.watched(&in, now)
+		}
 	}
 	out, err := g.unet.Forward(ctx, in)
 	if err != nil {
@@ -79,8 +81,12 @@ func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor
 		}
 		contexts, roles = append(contexts, c), append(roles, p.role)
 	}
-	return &guided{
+	g := &guided{
 		unet: r.unet, schedule: r.ddim.Schedule(), contexts: tensor.Concat(0, contexts...), combine: combine, spent: r.count,
 		roles: roles, rules: r.rules, moment: &r.moment,
-	}, nil
+	}
+	if r.capture != nil {
+		g.watched = r.watched
+	}
+	return g, nil
 }

@@ -365,9 +365,11 @@ func TestAttentionMassMoves(t *testing.T) {
 		require.NoError(t, err)
 		r.moment = rules.Moment{Phase: rules.Cycle, Cycle: 1, Node: r.replace}
 		given := map[string]float64{}
-		g.mass = func(site unet.Site, m []float32) {
-			if masses, _ := g.rules.Masses(site, m); site.Height > 4 { // the smallest grid goes by no rules
-				given[site.Name] = masses[0][1]
+		g.watched = func(in *unet.Input, _ rules.Moment) {
+			in.Mass = func(site unet.Site, m []float32) {
+				if masses, _ := g.rules.Masses(site, m); site.Height > 4 { // the smallest grid goes by no rules
+					given[site.Name] = masses[0][1]
+				}
 			}
 		}
 		_, err = g.Predict(context.Background(), x, r.ddim.Timestep(r.replace))

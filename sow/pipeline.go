@@ -10,6 +10,7 @@ import (
 
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/capture"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/rules"
@@ -37,6 +38,9 @@ type Request struct {
 	Params     *Params     // nil: the model's Defaults
 	Planner    plan.Planner
 	Progress   func(Event) // called from Generate's goroutine; may be nil
+	// Capture, if not nil, takes what the attention did. Watching costs time, and as sums then run in another order, the last bits of the
+	// picture.
+	Capture *capture.Capture
 }
 
 // Result is a picture and what there is to know about it.
@@ -57,8 +61,9 @@ type run struct {
 	noise               *sampler.Noise
 	plan                plan.Plan
 	conditions          []*placed
-	rules               *rules.Compiled // nil in method cow
-	moment              rules.Moment    // of the step that is being taken
+	rules               *rules.Compiled
+	capture             *capture.Capture
+	moment              rules.Moment // of the step that is being taken
 
 	mask    *tensor.Tensor   // [1, h, w, 1]: 1 where latents are kept; nil without a condition
 	others  *tensor.Tensor   // [1, h, w, 1]: 1 - mask
@@ -90,7 +95,7 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 
 // newRun checks the request, lets the planner plan and puts every condition in its place.
 func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
-	r := &run{Pipeline: p, Params: p.Defaults, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
+	r := &run{Pipeline: p, Params: p.Defaults, capture: req.Capture, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
 	if req.Params != nil {
 		r.Params = *req.Params
 	}

@@ -29,8 +29,9 @@ func (p *Params) program() *rules.Program {
 
 // modulate compiles the program of the run, once.
 func (r *run) modulate() (err error) {
+	program := r.program()
 	if r.Method == COW {
-		return nil
+		program = &rules.Program{}
 	}
 	f := r.vae.Config.Factor()
 	h, w := r.Height/f, r.Width/f
@@ -38,13 +39,12 @@ func (r *run) modulate() (err error) {
 	for _, c := range r.conditions {
 		kept = append(kept, keptCells(c, h, w, f))
 	}
-	program := r.program()
-	r.rules, err = rules.Compile(program, sceneOf(&r.plan, kept, h, w), r.unet.Config.Sites(h, w))
+	r.rules, err = rules.Compile(program, sceneOf(&r.plan, kept, h, w), r.unet.Config.Sites(h, w), r.watch()...)
 	if err != nil {
 		return fmt.Errorf("sow: rules: %w", err)
 	}
 	given := len(program.Rules)
-	if r.Rules != nil {
+	if r.Rules != nil && r.Method != COW {
 		given -= len(r.Rules.Rules)
 	}
 	for _, i := range r.rules.Idle() {

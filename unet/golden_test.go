@@ -151,6 +151,40 @@ func TestSites(t *testing.T) {
 	}
 }
 
+// TestMaps: what a region gives to the cells of another adds up to the mass between them, also on a map that is coarser than its site.
+func TestMaps(t *testing.T) {
+	m, golden := load(t, "vpred")
+	regions := &tensor.Regions{Labels: make([]uint8, 40*12), Height: 40, Width: 12, Rules: [][]tensor.Rule{{{}, {Target: 0.7}}, {{Alpha: 0.5}, {}}}}
+	for i := range 20 * 12 {
+		regions.Labels[i] = 1
+	}
+	maps := map[string]Map{}
+	sample := tensor.New(1, 40, 12, 4)
+	for i := range tensor.Floats(sample) {
+		tensor.Floats(sample)[i] = float32(i*i%37)/18 - 1
+	}
+	_, err := m.Forward(context.Background(), Input{
+		Sample: sample, Timestep: 501, Context: read(t, golden, "unet/encoder_hidden_states"), Regions: Everywhere(regions),
+		Map: func(s Site, m Map) { maps[s.Name] = m },
+		Mass: func(s Site, mass []float32) {
+			m, upper := maps[s.Name], regions.On(s.Height, s.Width).Labels
+			require.LessOrEqual(t, max(m.Height, m.Width), 32)
+			step, cells := (max(s.Height, s.Width)+31)/32, m.Height*m.Width
+			for i, want := range mass { // [n, heads, 2, 2]
+				sum := 0.0
+				for c, given := range tensor.Floats(m.Mass)[i/2*cells : (i/2+1)*cells] {
+					if int(upper[c/m.Width*step*s.Width]) == i%2 {
+						sum += float64(given)
+					}
+				}
+				require.InDelta(t, want, sum, 1e-5, s.Name)
+			}
+		},
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, maps)
+}
+
 // TestRegionsOfOnePrompt: rules for one prompt of the batch leave the others as they are, also where the prompts share their latents.
 func TestRegionsOfOnePrompt(t *testing.T) {
 	m, golden := load(t, "vpred")

@@ -76,6 +76,9 @@ type Input struct {
 	// Mass, if not nil, is called after each self-attention that Regions touches with the attention mass between regions,
 	// [n, heads, R, R] as in [tensor.AttnParams]; [1, heads, R, R] where all prompts still share it.
 	Mass func(site Site, mass []float32)
+	// Map, if not nil, is called before each self-attention that Regions touches with where the tokens of each region look. That costs
+	// several attentions (see [tensor.AttentionMap]).
+	Map func(site Site, m Map)
 }
 
 // evaluation is what every block of one Forward reads.

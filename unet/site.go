@@ -3,6 +3,7 @@ package unet
 import (
 	"fmt"
 
+	"github.com/sowgen/sowgen/nn"
 	"github.com/sowgen/sowgen/tensor"
 )
 
@@ -54,4 +55,25 @@ func Everywhere(r *tensor.Regions) func(Site) *tensor.Regions {
 		return nil
 	}
 	return func(s Site) *tensor.Regions { return r.At(s.Height, s.Width) }
+}
+
+// Map is where the tokens of each region of a site look: [n, heads, R, height·width], on the site's grid or, where that has more than 32 cells a
+// side, on a coarser one. n is 1 where all prompts still share it.
+type Map struct {
+	Height, Width int
+	Mass          *tensor.Tensor
+}
+
+// maxMap bounds the sides of a map.
+const maxMap = 32
+
+func mapOf(s Site, a *nn.Attention, tokens *tensor.Tensor, p tensor.AttnParams) Map {
+	step := (max(s.Height, s.Width) + maxMap - 1) / maxMap
+	m := Map{Height: (s.Height + step - 1) / step, Width: (s.Width + step - 1) / step}
+	cell := make([]int, s.Height*s.Width)
+	for i := range cell {
+		cell[i] = i/s.Width/step*m.Width + i%s.Width/step
+	}
+	m.Mass = a.Map(tokens, p, cell, m.Height*m.Width)
+	return m
 }

@@ -68,8 +68,13 @@ func loadTransformerBlock(s *weights.Scope, channels, heads, context int) *Trans
 // cross-attention is where they part.
 func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	x, p, done := e.selfAttention(Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}, x)
-	x = tensor.Add(x, b.Attn1.Self(b.Norm1.Forward(x), p))
+	site := Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}
+	x, p, done := e.selfAttention(site, x)
+	tokens := b.Norm1.Forward(x)
+	if e.Map != nil && p.Regions != nil {
+		e.Map(site, mapOf(site, b.Attn1, tokens, p))
+	}
+	x = tensor.Add(x, b.Attn1.Self(tokens, p))
 	done()
 	x = tensor.Add(x, b.Attn2.Cross(b.Norm2.Forward(x), e.context))
 	return tensor.Add(x, b.FF.Forward(b.Norm3.Forward(x)))

@@ -8,12 +8,14 @@ import (
 	"image"
 	"io"
 	"math"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/capture"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/rules"
@@ -41,6 +43,7 @@ type generate struct {
 	threads int
 
 	output, latents, savePlan string
+	capture                   string
 	json, force               bool
 
 	warnings []string
@@ -109,7 +112,13 @@ func (g *generate) run(ctx context.Context) error {
 	if g.output == "" {
 		g.output = fmt.Sprintf("sowgen-%d.png", g.seed)
 	}
-	if err := checkOutputs(g.force, g.output, g.latents, g.savePlan); err != nil {
+	if g.capture != "" {
+		if err := os.MkdirAll(g.capture, 0o777); err != nil {
+			return err
+		}
+		defer os.Remove(g.capture) // if nothing came to lie in it
+	}
+	if err := checkOutputs(g.force, append([]string{g.output, g.latents, g.savePlan}, g.captureFiles()...)...); err != nil {
 		return err
 	}
 	request, inputs, err := g.request()
@@ -133,6 +142,9 @@ func (g *generate) run(ctx context.Context) error {
 	show := newProgress(g.stderr, g.json, g.params.Cycles)
 	defer show.close()
 	request.Params, request.Progress = &g.params, show.event
+	if g.capture != "" {
+		request.Capture = &capture.Capture{}
+	}
 	result, err := pipeline.Generate(ctx, *request)
 	if err == nil {
 		err = ctx.Err() // interrupted while decoding
@@ -144,6 +156,9 @@ func (g *generate) run(ctx context.Context) error {
 	g.warnIdle()
 	result.Report.Warnings = append(result.Report.Warnings, g.warnings...)
 	files, err := g.files(result, inputs)
+	if err == nil && g.capture != "" {
+		files, err = g.captured(files, request.Capture)
+	}
 	if err != nil {
 		return err
 	}

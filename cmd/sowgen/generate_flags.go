@@ -76,6 +76,7 @@ func (g *generate) addFlags() {
 	fs.StringVarP(&g.output, "output", "o", "", "`FILE.png` to write (default sowgen-SEED.png)")
 	fs.StringVar(&g.latents, "save-latents", "", "`FILE` (safetensors) for latents [1,c,h,w] as the UNet has them and image [1,3,H,W] in 0 … 1 before any blend")
 	fs.StringVar(&g.savePlan, "save-plan", "", "`FILE` (JSON) for the plan that was carried out")
+	fs.StringVar(&g.capture, "capture", "", "`DIR` for what the attention did: masses.csv and masses.png (which region gave how much to which), maps.png (where each looked)")
 	fs.BoolVar(&g.json, "json", false, "print a report as JSON on stdout and no progress")
 	fs.BoolVar(&g.force, "force", false, "replace files that exist")
 }
@@ -134,7 +135,7 @@ func (g *generate) check() error {
 	if g.changed("keep") && g.mask == "" {
 		return wrongFlag("keep", g.keep, "it is about a mask: give --mask PICTURE too")
 	}
-	for _, name := range []string{"mask", "plan", "rules", "model", "output", "save-latents", "save-plan"} {
+	for _, name := range []string{"mask", "plan", "rules", "model", "output", "save-latents", "save-plan", "capture"} {
 		if g.changed(name) && g.lookup(name).Value.String() == "" {
 			return wrongFlag(name, `""`, "want a path")
 		}

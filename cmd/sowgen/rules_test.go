@@ -63,3 +63,18 @@ func TestGenerateRules(t *testing.T) {
 	_, o = draw("cow", "--method", "cow", "--rules", "alone.json")
 	require.Contains(t, o.stderr, "no effect with method cow: --rules")
 }
+
+// TestCapture: what the attention did comes as a table and as two drawings, all of them or none.
+func TestCapture(t *testing.T) {
+	workIn(t)
+	args := []string{"generate", "--face", face(t), "--prompt", "a boy", "--cycles", "1", "--seed", "1", "-o", "a.png", "--capture", "seen"}
+	must(t, args...)
+	require.Equal(t, []string{"a.png", "seen/maps.png", "seen/masses.csv", "seen/masses.png"}, list(t, "."))
+	table, err := os.ReadFile("seen/masses.csv")
+	require.NoError(t, err)
+	require.Regexp(t, `cycle,1,7,\d+,up_blocks.2.attentions.1.transformer_blocks.0.attn1,16,16,related.1,condition.1,0.(3|29999)`, string(table))
+	before := list(t, ".")
+	sowgen(t, append(args, "--seed", "2", "-o", "b.png")...).refuses(t, exitFailed, before, "seen/masses.csv", "--force")
+	sowgen(t, append(args, "--capture", "a.png")...).refuses(t, exitFailed, before, "a.png")
+	sowgen(t, append(args, "-o", "c.png", "--capture", "new", "--steps", "0")...).refuses(t, exitUsage, before, "steps")
+}
