@@ -89,9 +89,9 @@ __device__ __forceinline__ float row_sum(float x) {
 template <int G>
 __device__ __forceinline__ void attention(float* dst, const float* q, const float* k, const float* v, const int* plan, float* masses, uint32 queries, uint32 keys,
                                           uint32 heads, uint32 d, uint32 labels, float scale, bool causal) {
-    __shared__ TileF32 tile;
-    __shared__ float ps[KEYS][QUERIES + 4]; // probabilities [keys][queries]
-    __shared__ float vs[KEYS][32 * G];      // [keys][columns]
+    alignas(16) __shared__ TileF32 tile;
+    alignas(16) __shared__ float ps[KEYS][QUERIES + 4]; // probabilities [keys][queries]
+    alignas(16) __shared__ float vs[KEYS][32 * G];      // [keys][columns]
     DYNAMIC_SHARED(float, tops);            // [segments][queries], if masses are asked for: each segment's top when it ended,
     float* const parts = tops + labels * QUERIES; // and its sum
 
@@ -226,7 +226,7 @@ __device__ __forceinline__ void attention(float* dst, const float* q, const floa
     if (!masses || blockIdx.y > 0) return;
 
     // The share of a segment in its row is its part of the last softmax, of which the rest is, or its target.
-    __shared__ float last_top[QUERIES], last_sum[QUERIES];
+    alignas(16) __shared__ float last_top[QUERIES], last_sum[QUERIES];
     if (tx == 0)
         for (int i = 0; i < 4; i++) last_top[4 * ty + i] = row[i].top, last_sum[4 * ty + i] = row[i].sum;
     __syncthreads();

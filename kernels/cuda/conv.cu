@@ -6,6 +6,7 @@
 // k = kh·kw·in. blockIdx.x is the tile; tiles that follow each other share pixels of x.
 #include "picture.cuh"
 #include "product_f32.cuh"
+#include "product_half.cuh"
 
 template <int SIDE>
 __device__ __forceinline__ void conv(const Window& win, const float* x, const float* w, uint32 k, uint32 pitch, const Epilogue& out) {
@@ -30,3 +31,27 @@ __device__ __forceinline__ void conv(const Window& win, const float* x, const fl
 
 CONV(conv_f32_128, 16)
 CONV(conv_f32_64, 8)
+
+// conv_half is the same on the tensor cores: w is packed in a format of 16 bits, to which x is rounded.
+template <class Format, class Tile>
+__device__ __forceinline__ void conv_half(const Window& win, const float* x, const uint16* w, uint32 k, uint32 pitch, const Epilogue& out) {
+    const uint32 tiles = (out.n + Tile::N - 1) / Tile::N; // side by side
+    const uint32 row = blockIdx.x / tiles * Tile::M, column = blockIdx.x % tiles * Tile::N;
+    const PictureRows<Tile::SLOTS> as(x, win, out.m, k, row + Tile::first(), Tile::STEP);
+    product_half<Format>(Tile(), as, w, k, pitch, row, column, out);
+}
+
+#define CONV_HALF(name, Format, Tile)                                                                                                          \
+    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                             \
+        name(float* dst, const float* x, const uint16* w, const float* bias, const float* residual, uint32 n, uint32 h, uint32 width,          \
+             uint32 in, uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, int silu) { \
+        conv_half<Format, Tile>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                           \
+                                Epilogue{dst, bias, residual, n * oh * ow, out, out, silu != 0});                                              \
+    }
+
+CONV_HALF(conv_f16_128, F16, LargeHalf)
+CONV_HALF(conv_f16_64, F16, SmallHalf)
+#if HAS_BF16
+CONV_HALF(conv_bf16_128, BF16, LargeHalf)
+CONV_HALF(conv_bf16_64, BF16, SmallHalf)
+#endif

@@ -6,20 +6,26 @@ type Conv struct {
 	KH, KW, Stride  int
 	Top, Left       int // zeros above and left of the picture
 	OH, OW          int // of the result
+	Format          Format
 }
 
 // Packed is the layout of its weight.
-func (c Conv) Packed(f Format) Packed { return Packed{f, c.Out, c.C, c.KH * c.KW} }
+func (c Conv) Packed() Packed { return Packed{c.Format, c.Out, c.C, c.KH * c.KW} }
 
-// Launch is dst [n, oh, ow, out] = x [n, h, w, c] convolved with the packed weight w, with the epilogue. dst must not overlap x.
+// Launch is dst [n, oh, ow, out] = x [n, h, w, c] convolved with the packed weight w, with the epilogue. In a format of 16 bits x is rounded
+// to it and the sums are in float32. dst must not overlap x.
 func (c Conv) Launch(dst, x, w Pointer, ep Epilogue) Launch {
-	weight, m := c.Packed(F32), int(count(c.N, c.OH, c.OW))
+	weight, m := c.Packed(), int(count(c.N, c.OH, c.OW))
 	count(c.N, c.H, c.W, c.C)
 	if c.KH*c.KW == 1 && c.Stride == 1 && c.OH == c.H && c.OW == c.W { // each pixel on its own
-		return Gemm{Batch: 1, M: m, K: c.C, N: c.Out, TransB: true, LdB: weight.Pitch()}.Launch(dst, x, w, ep)
+		return Linear{m, weight}.Launch(dst, x, w, ep)
 	}
 	tile := tileFor(m, c.Out, 1)
-	return Launch{"conv", "conv_f32_" + tile.name, tile.grid(m, c.Out, 1), Dim{tile.threads, 1, 1}, 0, params(
+	block := tile.threads
+	if c.Format != F32 {
+		block = tile.halfThreads
+	}
+	return Launch{"conv", "conv_" + c.Format.String() + "_" + tile.name, tile.grid(m, c.Out, 1), Dim{block, 1, 1}, 0, params(
 		dst, x, w, ep.Bias, ep.Residual, count(c.N), count(c.H), count(c.W), count(c.C), count(c.Out), count(c.OH), count(c.OW),
 		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), ep.SiLU)}
 }

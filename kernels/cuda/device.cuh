@@ -9,11 +9,11 @@
 //     same input gives the same bytes.
 //   - Boundary guards are ifs, never clamped addresses: an element outside is not touched. Where a guard stands for a zero of the
 //     mathematics (the padding of a convolution, the ragged end of an inner product) the comment says so.
-//   - Shapes stand beside every tile: float a[K][M].
+//   - Shapes stand beside every tile: float a[K][M]. What is read four numbers at a time is alignas(16), which CUDA does not do by itself.
 //   - Plain CUDA C++: no standard headers, no cub, no cooperative groups, none of NVIDIA's headers for half precision or for the tensor
 //     cores. What needs an instruction of the GPU is a function of one of the .cuh files and has a twin in plain C++ beside it, which
 //     SOWGEN_EMULATED selects. The emulator (kernels/cuda/emu) puts its own header before the file: it defines __global__, __shared__,
-//     threadIdx, __syncthreads, __shfl_sync, __shfl_xor_sync, float4 and the like, and dynamic_shared_memory().
+//     threadIdx, __syncthreads, __syncwarp, __shfl_xor_sync, float4 and the like, and dynamic_shared_memory().
 #pragma once
 
 typedef unsigned int uint32;

@@ -8,6 +8,7 @@
 //
 // blockIdx is (tile, 0, z). Tiles that follow each other share rows of a, which they find in the second-level cache.
 #include "product_f32.cuh"
+#include "product_half.cuh"
 
 template <int SIDE>
 __device__ __forceinline__ void gemm_nt(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n,
@@ -47,3 +48,27 @@ GEMM(gemm_nt_f32_128, 16, gemm_nt)
 GEMM(gemm_nt_f32_64, 8, gemm_nt)
 GEMM(gemm_nn_f32_128, 16, gemm_nn)
 GEMM(gemm_nn_f32_64, 8, gemm_nn)
+
+// gemm_half is dst = act(a·bᵀ + bias) + residual on the tensor cores, for a packed weight b [n, pitch] (pack.cu); a is rounded to its format.
+template <class Format, class Tile>
+__device__ __forceinline__ void gemm_half(float* dst, const float* a, const uint16* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k,
+                                          uint32 lda, uint32 pitch, uint32 ldd, bool silu) {
+    const uint32 tiles = (n + Tile::N - 1) / Tile::N; // side by side
+    const uint32 row = blockIdx.x / tiles * Tile::M, column = blockIdx.x % tiles * Tile::N;
+    const MatrixRows<Tile::SLOTS> as(a, m, k, lda, row + Tile::first(), Tile::STEP);
+    product_half<Format>(Tile(), as, b, k, pitch, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+}
+
+#define GEMM_HALF(name, Format, Tile)                                                                                                            \
+    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                               \
+        name(float* dst, const float* a, const uint16* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k, uint32 lda,    \
+             uint32 pitch, uint32 ldd, int silu) {                                                                                               \
+        gemm_half<Format, Tile>(dst, a, b, bias, residual, m, n, k, lda, pitch, ldd, silu != 0);                                                 \
+    }
+
+GEMM_HALF(gemm_f16_128, F16, LargeHalf)
+GEMM_HALF(gemm_f16_64, F16, SmallHalf)
+#if HAS_BF16
+GEMM_HALF(gemm_bf16_128, BF16, LargeHalf)
+GEMM_HALF(gemm_bf16_64, BF16, SmallHalf)
+#endif

@@ -29,14 +29,34 @@ func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
 		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), ep.SiLU)}
 }
 
-// tile is the part of a product that a block of threads computes.
-type tile struct {
-	name    string // the end of the kernel's name
-	edge    int    // rows and columns
-	threads int
+// Linear is the shape of a linear layer on rows rows.
+type Linear struct {
+	Rows int
+	W    Packed
 }
 
-var largeTile, smallTile = tile{"128", 128, 256}, tile{"64", 64, 64}
+// Launch is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue. In a format of 16 bits x is rounded to it and the
+// sums are in float32. dst must not overlap x.
+func (l Linear) Launch(dst, x, w Pointer, ep Epilogue) Launch {
+	if l.W.Format == F32 {
+		return Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch()}.Launch(dst, x, w, ep)
+	}
+	tile := tileFor(l.Rows, l.W.Out, 1)
+	count(l.Rows, l.W.K())
+	count(l.Rows, l.W.Out)
+	return Launch{"gemm", "gemm_" + l.W.Format.String() + "_" + tile.name, tile.grid(l.Rows, l.W.Out, 1), Dim{tile.halfThreads, 1, 1}, 0, params(
+		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(l.W.Out), ep.SiLU)}
+}
+
+// tile is the part of a product that a block of threads computes.
+type tile struct {
+	name        string // the end of the kernel's name
+	edge        int    // rows and columns
+	threads     int    // in float32
+	halfThreads int    // in a format of 16 bits
+}
+
+var largeTile, smallTile = tile{"128", 128, 256, 256}, tile{"64", 64, 64, 128}
 
 // tileFor chooses the tile for a product. The large one reads half as much for each number that it computes, but a product of few tiles
 // leaves multiprocessors idle: a GPU has about a hundred of them, and two large tiles, or four small ones, keep one busy.

@@ -85,8 +85,8 @@ struct ColumnsSide {
 template <int SIDE, class A, class B>
 __device__ __forceinline__ void product_f32(A a, B b, uint32 k, uint32 row, uint32 column, const Epilogue& out) {
     typedef TileF32<SIDE> T;
-    __shared__ float as[2][T::K][T::PITCH]; // [buffer][K][rows]
-    __shared__ float bs[2][T::K][T::PITCH]; // [buffer][K][columns]
+    alignas(16) __shared__ float as[2][T::K][T::PITCH]; // [buffer][K][rows]
+    alignas(16) __shared__ float bs[2][T::K][T::PITCH]; // [buffer][K][columns]
     const uint32 ty = threadIdx.x / SIDE * 4, tx = threadIdx.x % SIDE * 4;
 
     float sum[8][8];
