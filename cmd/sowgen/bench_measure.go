@@ -89,7 +89,7 @@ func rest() {
 	debug.FreeOSMemory()
 }
 
-// pace measures the one benchmark that was chosen whenever a line comes, and answers with a line.
+// pace measures the one benchmark that was chosen whenever a line comes, and answers with a line. The memory is the peak since the start.
 func (b *bench) pace(ctx context.Context, in io.Reader, chosen []benchmark) error {
 	if len(chosen) != 1 {
 		return &usageError{"--paced: name a single benchmark with --only"}
@@ -107,7 +107,6 @@ func (b *bench) pace(ctx context.Context, in io.Reader, chosen []benchmark) erro
 		if err != nil || !more {
 			return err
 		}
-		resetPeakMemory()
 		one, err := b.once(ctx, m, run)
 		if err != nil {
 			return err

@@ -45,7 +45,13 @@ func (b *bench) networks() ([]benchmark, error) {
 			all = append(all, b.unet(&network, latents, prompts, text.MaxPositionEmbeddings))
 		}
 	}
-	return append(all, b.cow(&text, &autoencoder, &network)), nil
+	for _, picture := range []struct {
+		name         string
+		side, cycles int
+	}{{"cow-128", 128, 10}, {"cow-512-c1", 512, 1}, {"cow-512", 512, 10}} {
+		all = append(all, b.cow(picture.name, picture.side, picture.cycles, &text, &autoencoder, &network))
+	}
+	return all, nil
 }
 
 // load returns the network that the benchmark before had, or another from folder dir.
@@ -96,34 +102,36 @@ func (b *bench) unet(cfg *unet.Config, side, prompts, tokens int) benchmark {
 	}}
 }
 
-// How often a COW picture with the reference's numbers asks the UNet about the canvas and about the condition, which is half as wide and
-// high: inversion to node 5 and 7 for two prompts, ten cycles of two steps for four, and five steps for two.
+// How often a COW picture with the reference's numbers asks the UNet: about the canvas in the inversion, for two prompts up to node 5, in
+// the two steps of each cycle, for four, and in the last five steps, for two; about the condition, which is half as wide and high, up to
+// node 7, for two.
 const (
-	cowCanvas    = 5*2 + 10*2*4 + 5*2
+	cowCanvas    = 5*2 + 5*2
+	cowCycle     = 2 * 4
 	cowCondition = 7 * 2
 	cowPrompts   = 5 // the prompt, nothing, and what the cycles lead away from and to
 )
 
 // cow is a whole picture: what grows around a condition.
-func (b *bench) cow(text *clip.Config, autoencoder *vae.Config, network *unet.Config) benchmark {
-	const side = 512
+func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencoder *vae.Config, network *unet.Config) benchmark {
 	cells, tokens := side/autoencoder.Factor(), text.MaxPositionEmbeddings
-	flop := cowPrompts*text.FLOP(tokens) + cowCanvas*network.FLOP(cells, cells, tokens) + cowCondition*network.FLOP(cells/2, cells/2, tokens)
+	flop := cowPrompts*text.FLOP(tokens) + float64(cowCanvas+cowCycle*cycles)*network.FLOP(cells, cells, tokens) +
+		cowCondition*network.FLOP(cells/2, cells/2, tokens)
 	for _, side := range []int{side, side / 2} { // the condition is decoded too, for the report
 		flop += autoencoder.EncodeFLOP(side, side) + autoencoder.DecodeFLOP(side, side)
 	}
-	return benchmark{askedOnly, flop, func(ctx context.Context) (func(context.Context) error, error) {
+	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
 		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string) (*sow.Pipeline, error) { return sow.OpenFS(fsys, b.model) })
 		return func(ctx context.Context) error {
-			_, err := p.Generate(ctx, cowRequest(side))
+			_, err := p.Generate(ctx, cowRequest(side, cycles))
 			return err
 		}, err
 	}}
 }
 
-func cowRequest(side int) sow.Request {
+func cowRequest(side, cycles int) sow.Request {
 	params := sow.DefaultParams()
-	params.Method, params.Width, params.Height = sow.COW, side, side
+	params.Method, params.Width, params.Height, params.Cycles = sow.COW, side, side, cycles
 	condition := image.NewNRGBA(image.Rect(0, 0, side/2, side/2))
 	for y := range side / 2 {
 		for x := range side / 2 {
