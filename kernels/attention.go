@@ -11,6 +11,7 @@ type AttnShape struct {
 	N, Heads, HeadDim, Queries, Keys int
 	Scale                            float32 // of the logits, as a rule 1/√HeadDim
 	Causal                           bool    // query i reads the keys 0 … i only
+	BF16                             bool    // products of bfloat16, see Attention
 }
 
 // Attention is multi-head attention of q [n, queries, heads·d] on k and v [n, keys, heads·d], into dst [n, queries, heads·d]:
@@ -20,6 +21,8 @@ type AttnShape struct {
 //
 // r says how regions read each other (see Rule); nil is plain attention, and rules that change nothing give the same bytes as
 // nil. A row that reads nothing, because there are no keys or all are blocked, is 0.
+//
+// With BF16, q, k, v and the exponentials of the softmax are rounded to bfloat16 before they are multiplied; sums stay float32.
 //
 // mass, if not nil, is [n, heads, R, R] for R labels: to the entry of query label a and key label c it adds the mean, over the
 // queries labelled a, of the share of attention that goes to the keys labelled c.
@@ -53,6 +56,9 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 	}
 	at := attentions.get()
 	at.AttnShape, at.dst, at.q, at.k, at.v, at.wantMass = s, dst, q, k, v, mass != nil
+	if s.BF16 {
+		at.round(s.N * s.Keys * width)
+	}
 	at.plan(r)
 	work := s.N * s.Heads * s.Queries * s.Keys * s.HeadDim
 	spread(work, ceilDiv(s.N*s.Heads*s.Keys, gatherRows), (*gather)(at))
@@ -78,6 +84,7 @@ type attention struct {
 	AttnShape
 	dst, q, k, v []float32
 	kh, vh       []float32 // keys and values by head, [n, heads, keys, d], in the order of keys
+	rounded      []float32 // k and v, with BF16
 	queries      []int32   // tokens sorted by label; empty: as they come
 	keys         []int32
 	queryFrom    []int // by label
@@ -139,6 +146,17 @@ func (at *attention) plan(r *Regions) {
 	}
 }
 
+// round replaces the n numbers of k and v by rounded ones.
+func (at *attention) round(n int) {
+	if len(at.rounded) < 2*n {
+		at.rounded = make([]float32, 2*n)
+	}
+	k, v := at.rounded[:n], at.rounded[n:2*n]
+	RoundBF16(k, at.k)
+	RoundBF16(v, at.v)
+	at.k, at.v = k, v
+}
+
 // gather is the first half of the work: it lays out keys and values by head, each head's sorted by label.
 type gather attention
 
@@ -188,6 +206,9 @@ func (at *attention) do(i int) {
 			st.acc[c] = softmax{out: s.take(d * panel)}
 		}
 		at.loadQueries(m, st, head, g.from+p*panel, rows)
+		if at.BF16 {
+			m.RoundBF16(st.q, st.q)
+		}
 	}
 	for _, run := range rd.stretches {
 		if run.class < 0 && !rd.extremes {
@@ -321,6 +342,9 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 		m.PanelScale(acc.out, at.HeadDim, &w.factor)
 	}
 	m.PanelExp(logits, n, mul, &acc.top, &acc.sum)
+	if at.BF16 {
+		m.RoundBF16(logits[:n*panel], logits)
+	}
 
 	d := at.HeadDim
 	v := at.vh[(head*at.Keys+from)*d:]

@@ -28,3 +28,10 @@ func F32ToBF16(dst []uint16, src []float32) {
 	f := active.Load().F32ToBF16
 	chunks(len(dst), func(i, j int) { f(dst[i:j], src[i:j]) })
 }
+
+// RoundBF16 rounds len(dst) numbers to what bfloat16 can hold, to nearest even. NaN stays NaN. dst may be x.
+func RoundBF16(dst, x []float32) {
+	need("RoundBF16", "x", len(x), len(dst))
+	f := active.Load().RoundBF16
+	chunks(len(dst), func(i, j int) { f(dst[i:j], x[i:j]) })
+}

@@ -18,6 +18,7 @@ const panel = ref.Panel
 type Packed struct {
 	k, n   int
 	format Format
+	mixed  bool      // see Mixed
 	data   []float32 // if the format is F32 …
 	half   []uint16  // … or else
 }
@@ -56,6 +57,30 @@ func (b *Packed) block(m *implementation, buf []float32, first, last, from, rows
 		m.widen(b.format, buf[(j-first)*rows*panel:][:rows*panel], b.half[(j*b.k+from)*panel:])
 	}
 	return buf, rows * panel
+}
+
+// Mixed returns b for products of bfloat16: its numbers are rounded to that format, and an operation rounds those of the other side
+// too, to nearest even. The products, which are exact, are summed in float32. b is not to be used any more.
+func (b *Packed) Mixed() *Packed {
+	p := &Packed{k: b.k, n: b.n, format: BF16, mixed: true, half: b.half}
+	if b.format == F32 {
+		p.half = newPacked(b.k, b.n, BF16).half
+	}
+	if b.format == BF16 {
+		return p
+	}
+	const piece = 1 << 14
+	Parallel(ceilDiv(len(p.half), piece), func(i int) {
+		m, from, to := active.Load(), i*piece, min((i+1)*piece, len(p.half))
+		if b.format == F32 {
+			m.narrow(BF16, p.half[from:to], b.data[from:])
+			return
+		}
+		wide := make([]float32, to-from)
+		m.widen(b.format, wide, b.half[from:])
+		m.narrow(BF16, p.half[from:to], wide)
+	})
+	return p
 }
 
 // Pack lays out b [k, n], whose rows start ldb values apart.
@@ -210,6 +235,7 @@ func (b *Packed) Widen() *Packed {
 		return b
 	}
 	p := newPacked(b.k, b.n, F32)
+	p.mixed = b.mixed
 	Parallel(b.panels(), func(i int) {
 		from, to := i*b.k*panel, (i+1)*b.k*panel
 		active.Load().widen(b.format, p.data[from:to], b.half[from:to])

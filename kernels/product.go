@@ -56,6 +56,9 @@ func (p *product) run(chunks, rows int) {
 	if p.b.format != F32 {
 		p.scratch += padded(min(kBlock, p.b.k) * p.panels * panel)
 	}
+	if p.b.mixed {
+		p.scratch += padded(active.Load().Rows * min(kBlock, p.b.k))
+	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
 	*p = product{}
 	products.Put(p)
@@ -107,17 +110,25 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	}
 	tiles := ceilDiv(v.width, m.Rows)
 	t := &s.tile
-	t.ARow, t.ACol, t.ASeg = v.row, 1, v.seg
+	t.ACol = 1
+	var rounded []float32 // A of a tile
+	if p.b.mixed {
+		rounded = s.take(m.Rows * segs * run)
+	}
 	for s0 := 0; s0 < v.segs; s0 += segs {
 		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
 			begin, end := s0 == 0 && k0 == 0, s0+segs >= v.segs && k0+run >= v.run
-			t.Segs, t.K = min(segs, v.segs-s0), min(run, v.run-k0)
-			b, ldb := p.b.block(m, wide, first, last, s0*v.run+k0, t.Segs*t.K)
+			segs, run := min(segs, v.segs-s0), min(run, v.run-k0)
+			b, ldb := p.b.block(m, wide, first, last, s0*v.run+k0, segs*run)
 			for line := range v.lines {
 				for i := range tiles {
 					x := i * v.width / tiles
 					t.Rows = (i+1)*v.width/tiles - x
 					t.A = v.data[line*v.line+x*v.row+s0*v.seg+k0:]
+					t.ARow, t.ASeg, t.Segs, t.K = v.row, v.seg, segs, run
+					if p.b.mixed {
+						roundRows(m, t, rounded)
+					}
 					part := part[(line*v.width+x)*ld:]
 					out := v.out + line*v.outLine + x
 					for j := first; j < last; j++ {
@@ -131,6 +142,17 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 			}
 		}
 	}
+}
+
+// roundRows puts the A of a tile, rounded to bfloat16, into buf as one segment.
+func roundRows(m *implementation, t *ref.Tile, buf []float32) {
+	k := t.Segs * t.K
+	for i := range t.Rows {
+		for s := range t.Segs {
+			m.RoundBF16(buf[i*k+s*t.K:][:t.K], t.A[i*t.ARow+s*t.ASeg:])
+		}
+	}
+	t.A, t.ARow, t.Segs, t.K = buf, k, 1, k
 }
 
 // direct says whether panel j can be stored from the inner loop: whole and without an activation.

@@ -50,6 +50,15 @@ func BF16ToF32(dst []float32, src []uint16) {
 	}
 }
 
+// RoundBF16 rounds to what bfloat16 can hold, to nearest even; NaN stays NaN. dst may be x.
+func RoundBF16(dst, x []float32) {
+	var h [1]uint16
+	for i := range dst {
+		F32ToBF16(h[:], x[i:])
+		BF16ToF32(dst[i:i+1], h[:])
+	}
+}
+
 // F32ToBF16 rounds to bfloat16, to nearest even; NaN stays NaN.
 func F32ToBF16(dst []uint16, src []float32) {
 	for i, v := range src[:len(dst)] {

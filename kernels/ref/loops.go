@@ -28,6 +28,7 @@ type Loops struct {
 
 	F16ToF32, BF16ToF32 func(dst []float32, src []uint16)
 	F32ToF16, F32ToBF16 func(dst []uint16, src []float32)
+	RoundBF16           func(dst, x []float32)
 
 	Peak     func(rounds int) (flop float64)
 	PeakBF16 func(rounds int) (flop float64) // nil without such instructions
@@ -42,6 +43,6 @@ var Go = Loops{
 	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
 	PanelRange: PanelRange, PanelExp: PanelExp, PanelScale: PanelScale,
-	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16,
+	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
 	Peak: Peak,
 }

@@ -55,6 +55,22 @@ func (s isa) addC(v float64, a, dst reg.Register) {
 	}
 }
 
+func (s isa) orC(v uint32, a, dst reg.Register) {
+	if s.wide() {
+		VPORD_BCST(s.bits(v), a, dst)
+	} else {
+		VPOR(s.bits(v), a, dst)
+	}
+}
+
+func (s isa) addIntC(v uint32, a, dst reg.Register) {
+	if s.wide() {
+		VPADDD_BCST(s.bits(v), a, dst)
+	} else {
+		VPADDD(s.bits(v), a, dst)
+	}
+}
+
 func (s isa) xorC(v uint32, a, dst reg.Register) {
 	if s.wide() {
 		VPXORD_BCST(s.bits(v), a, dst)
@@ -161,4 +177,26 @@ func (s isa) gelu(x, dst reg.Register) {
 	VMULPS(q, tail, tail)
 	VMAXPS(x, s.zero(), dst)
 	VFNMADD231PS(tail, u, dst)
+}
+
+// roundBF16 rounds x to the upper halves of its lanes, to nearest even: half of the last place that stays, less one if that place is
+// even, is added, and the lower half is cut off. A NaN is made quiet and not added to, or it might become something else.
+func (s isa) roundBF16(x reg.VecVirtual) {
+	r := s.vec()
+	VPSRLD(operand.Imm(16), x, r)
+	s.andC(1, r, r)
+	s.addIntC(0x7fff, r, r)
+	VPADDD(x, r, r)
+	if s.wide() {
+		k := K()
+		VCMPPS(operand.Imm(3), x, x, k) // unordered
+		s.orC(0x00400000, x, x)
+		VMOVUPS(x, k, r)
+	} else {
+		nan := s.vec()
+		VCMPPS(operand.Imm(3), x, x, nan)
+		s.orC(0x00400000, x, x)
+		VBLENDVPS(nan, x, r, r)
+	}
+	s.andC(0xffff0000, r, x)
 }

@@ -127,6 +127,7 @@ func (s isa) maps() {
 	unary("quickGELU", "is ref.QuickGELU.", func(x reg.VecVirtual) { s.sigmoid(1.702, x, x) })
 	unary("gelu", "is ref.GELU.", func(x reg.VecVirtual) { s.gelu(x, x) })
 	unary("sqrt", "is ref.Sqrt.", func(x reg.VecVirtual) { VSQRTPS(x, x) })
+	unary("roundBF16", "is ref.RoundBF16.", func(x reg.VecVirtual) { s.roundBF16(x) })
 	unary("neg", "is ref.Neg.", func(x reg.VecVirtual) { s.xorC(0x80000000, x, x) })
 
 	binary := func(name, doc string, f func(a, b, dst operand.Op)) {
@@ -380,6 +381,19 @@ func (s isa) halves() {
 		v, h := s.vec(), half()
 		VMOVUPS(src, v)
 		VCVTPS2PH(operand.Imm(0), v, h) // to nearest even
+		VMOVUPS(h, dst)
+	})
+	convert("f32ToBF16", "is ref.F32ToBF16.", "(dst *uint16, src *float32, n int)", 4, 2, func(src, dst operand.Mem) {
+		v, h := s.vec(), half()
+		VMOVUPS(src, v)
+		s.roundBF16(v)
+		VPSRLD(operand.Imm(16), v, v)
+		if s.wide() {
+			VPMOVDW(v, h)
+		} else {
+			VEXTRACTI128(operand.Imm(1), v, h)
+			VPACKUSDW(h, v.AsX(), h)
+		}
 		VMOVUPS(h, dst)
 	})
 	convert("bf16ToF32", "is ref.BF16ToF32.", "(dst *float32, src *uint16, n int)", 2, 4, func(src, dst operand.Mem) {

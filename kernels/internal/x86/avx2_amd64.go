@@ -89,6 +89,11 @@ func geluAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func sqrtAVX2(dst *float32, x *float32, n int)
 
+// roundBF16AVX2 is ref.RoundBF16.
+//
+//go:noescape
+func roundBF16AVX2(dst *float32, x *float32, n int)
+
 // negAVX2 is ref.Neg.
 //
 //go:noescape
@@ -188,6 +193,11 @@ func f16ToF32AVX2(dst *float32, src *uint16, n int)
 //
 //go:noescape
 func f32ToF16AVX2(dst *uint16, src *float32, n int)
+
+// f32ToBF16AVX2 is ref.F32ToBF16. n is a multiple of 8.
+//
+//go:noescape
+func f32ToBF16AVX2(dst *uint16, src *float32, n int)
 
 // bf16ToF32AVX2 is ref.BF16ToF32. n is a multiple of 8.
 //

@@ -1853,6 +1853,93 @@ done:
 	VZEROUPPER
 	RET
 
+// func roundBF16AVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·roundBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	XORQ CX, CX
+	MOVQ dst+0(FP), DX
+	MOVQ x+8(FP), BX
+
+whole:
+	CMPQ      AX, $0x08
+	JL        whole_end
+	VMOVUPS   (BX)(CX*4), Y0
+	VPSRLD    $0x10, Y0, Y1
+	VANDPS    const00000001AVX2<>+0(SB), Y1, Y1
+	VPADDD    const00007fffAVX2<>+0(SB), Y1, Y1
+	VPADDD    Y0, Y1, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VPOR      const00400000AVX2<>+0(SB), Y0, Y0
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VANDPS    constffff0000AVX2<>+0(SB), Y1, Y0
+	VMOVUPS   Y0, (DX)(CX*4)
+	ADDQ      $0x08, CX
+	SUBQ      $0x08, AX
+	JMP       whole
+
+whole_end:
+	TESTQ      AX, AX
+	JZ         done
+	LEAQ       maskAVX2<>+32(SB), SI
+	SHLQ       $0x02, AX
+	SUBQ       AX, SI
+	VMOVUPS    (SI), Y0
+	VMASKMOVPS (BX)(CX*4), Y0, Y1
+	VPSRLD     $0x10, Y1, Y2
+	VANDPS     const00000001AVX2<>+0(SB), Y2, Y2
+	VPADDD     const00007fffAVX2<>+0(SB), Y2, Y2
+	VPADDD     Y1, Y2, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VPOR       const00400000AVX2<>+0(SB), Y1, Y1
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VANDPS     constffff0000AVX2<>+0(SB), Y2, Y1
+	VMASKMOVPS Y1, Y0, (DX)(CX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const00000001AVX2<>+0(SB)/4, $0x00000001
+DATA const00000001AVX2<>+4(SB)/4, $0x00000001
+DATA const00000001AVX2<>+8(SB)/4, $0x00000001
+DATA const00000001AVX2<>+12(SB)/4, $0x00000001
+DATA const00000001AVX2<>+16(SB)/4, $0x00000001
+DATA const00000001AVX2<>+20(SB)/4, $0x00000001
+DATA const00000001AVX2<>+24(SB)/4, $0x00000001
+DATA const00000001AVX2<>+28(SB)/4, $0x00000001
+GLOBL const00000001AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA const00007fffAVX2<>+0(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+4(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+8(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+12(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+16(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+20(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+24(SB)/4, $0x00007fff
+DATA const00007fffAVX2<>+28(SB)/4, $0x00007fff
+GLOBL const00007fffAVX2<>(SB), RODATA|NOPTR, $32
+
+DATA const00400000AVX2<>+0(SB)/4, $0x00400000
+DATA const00400000AVX2<>+4(SB)/4, $0x00400000
+DATA const00400000AVX2<>+8(SB)/4, $0x00400000
+DATA const00400000AVX2<>+12(SB)/4, $0x00400000
+DATA const00400000AVX2<>+16(SB)/4, $0x00400000
+DATA const00400000AVX2<>+20(SB)/4, $0x00400000
+DATA const00400000AVX2<>+24(SB)/4, $0x00400000
+DATA const00400000AVX2<>+28(SB)/4, $0x00400000
+GLOBL const00400000AVX2<>(SB), RODATA|NOPTR, $32
+
+DATA constffff0000AVX2<>+0(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+4(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+8(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+12(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+16(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+20(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+24(SB)/4, $0xffff0000
+DATA constffff0000AVX2<>+28(SB)/4, $0xffff0000
+GLOBL constffff0000AVX2<>(SB), RODATA|NOPTR, $32
+
 // func negAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·negAVX2(SB), NOSPLIT, $0-24
@@ -2974,6 +3061,38 @@ whole:
 	ADDQ      $0x08, CX
 	SUBQ      $0x08, AX
 	JMP       whole
+
+whole_end:
+	VZEROUPPER
+	RET
+
+// func f32ToBF16AVX2(dst *uint16, src *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·f32ToBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ CX, CX
+
+whole:
+	CMPQ         AX, $0x08
+	JL           whole_end
+	VMOVUPS      (BX)(CX*4), Y0
+	VPSRLD       $0x10, Y0, Y1
+	VANDPS       const00000001AVX2<>+0(SB), Y1, Y1
+	VPADDD       const00007fffAVX2<>+0(SB), Y1, Y1
+	VPADDD       Y0, Y1, Y1
+	VCMPPS       $0x03, Y0, Y0, Y2
+	VPOR         const00400000AVX2<>+0(SB), Y0, Y0
+	VBLENDVPS    Y2, Y0, Y1, Y1
+	VANDPS       constffff0000AVX2<>+0(SB), Y1, Y0
+	VPSRLD       $0x10, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPACKUSDW    X1, X0, X1
+	VMOVUPS      X1, (DX)(CX*2)
+	ADDQ         $0x08, CX
+	SUBQ         $0x08, AX
+	JMP          whole
 
 whole_end:
 	VZEROUPPER

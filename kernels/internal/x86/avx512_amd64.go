@@ -239,6 +239,11 @@ func geluAVX512(dst *float32, x *float32, n int)
 //go:noescape
 func sqrtAVX512(dst *float32, x *float32, n int)
 
+// roundBF16AVX512 is ref.RoundBF16.
+//
+//go:noescape
+func roundBF16AVX512(dst *float32, x *float32, n int)
+
 // negAVX512 is ref.Neg.
 //
 //go:noescape
@@ -338,6 +343,11 @@ func f16ToF32AVX512(dst *float32, src *uint16, n int)
 //
 //go:noescape
 func f32ToF16AVX512(dst *uint16, src *float32, n int)
+
+// f32ToBF16AVX512 is ref.F32ToBF16. n is a multiple of 16.
+//
+//go:noescape
+func f32ToBF16AVX512(dst *uint16, src *float32, n int)
 
 // bf16ToF32AVX512 is ref.BF16ToF32. n is a multiple of 16.
 //

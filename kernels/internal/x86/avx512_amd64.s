@@ -6116,6 +6116,64 @@ done:
 	VZEROUPPER
 	RET
 
+// func roundBF16AVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·roundBF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	XORQ CX, CX
+	MOVQ dst+0(FP), DX
+	MOVQ x+8(FP), BX
+
+whole:
+	CMPQ        AX, $0x10
+	JL          whole_end
+	VMOVUPS     (BX)(CX*4), Z0
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const00000001AVX512<>+0(SB), Z1, Z1
+	VPADDD.BCST const00007fffAVX512<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const00400000AVX512<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K1, Z1
+	VPANDD.BCST constffff0000AVX512<>+0(SB), Z1, Z0
+	VMOVUPS     Z0, (DX)(CX*4)
+	ADDQ        $0x10, CX
+	SUBQ        $0x10, AX
+	JMP         whole
+
+whole_end:
+	TESTQ       AX, AX
+	JZ          done
+	MOVQ        $-1, SI
+	BZHIQ       AX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (BX)(CX*4), K1, Z0
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const00000001AVX512<>+0(SB), Z1, Z1
+	VPADDD.BCST const00007fffAVX512<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K2
+	VPORD.BCST  const00400000AVX512<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K2, Z1
+	VPANDD.BCST constffff0000AVX512<>+0(SB), Z1, Z0
+	VMOVUPS     Z0, K1, (DX)(CX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+DATA const00000001AVX512<>+0(SB)/4, $0x00000001
+GLOBL const00000001AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA const00007fffAVX512<>+0(SB)/4, $0x00007fff
+GLOBL const00007fffAVX512<>(SB), RODATA|NOPTR, $4
+
+DATA const00400000AVX512<>+0(SB)/4, $0x00400000
+GLOBL const00400000AVX512<>(SB), RODATA|NOPTR, $4
+
+DATA constffff0000AVX512<>+0(SB)/4, $0xffff0000
+GLOBL constffff0000AVX512<>(SB), RODATA|NOPTR, $4
+
 // func negAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·negAVX512(SB), NOSPLIT, $0-24
@@ -7057,6 +7115,37 @@ whole:
 	ADDQ      $0x10, CX
 	SUBQ      $0x10, AX
 	JMP       whole
+
+whole_end:
+	VZEROUPPER
+	RET
+
+// func f32ToBF16AVX512(dst *uint16, src *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·f32ToBF16AVX512(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	MOVQ dst+0(FP), DX
+	MOVQ src+8(FP), BX
+	XORQ CX, CX
+
+whole:
+	CMPQ        AX, $0x10
+	JL          whole_end
+	VMOVUPS     (BX)(CX*4), Z0
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const00000001AVX512<>+0(SB), Z1, Z1
+	VPADDD.BCST const00007fffAVX512<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const00400000AVX512<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K1, Z1
+	VPANDD.BCST constffff0000AVX512<>+0(SB), Z1, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, Y0
+	VMOVUPS     Y0, (DX)(CX*2)
+	ADDQ        $0x10, CX
+	SUBQ        $0x10, AX
+	JMP         whole
 
 whole_end:
 	VZEROUPPER
