@@ -13,6 +13,7 @@ import (
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/builtin"
+	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
 )
@@ -22,12 +23,12 @@ const Builtin = "builtin"
 
 // Open loads a model: "builtin", or a folder in the diffusers layout of Stable Diffusion 1.x or 2.x (model_index.json, scheduler,
 // text_encoder, tokenizer, unet, vae).
-func Open(model string) (*Pipeline, error) {
+func Open(model string, options ...Option) (*Pipeline, error) {
 	fsys, err := Folder(model)
 	if err != nil {
 		return nil, err
 	}
-	return OpenFS(fsys, model)
+	return OpenFS(fsys, model, options...)
 }
 
 // Folder returns the files of a model that [Open] would load.
@@ -46,8 +47,11 @@ func Folder(model string) (fs.FS, error) {
 }
 
 // OpenFS loads a model from a file system that holds its folder; name is what errors and reports call it.
-func OpenFS(fsys fs.FS, name string) (*Pipeline, error) {
-	p := &Pipeline{Model: name}
+func OpenFS(fsys fs.FS, name string, options ...Option) (*Pipeline, error) {
+	p := &Pipeline{Model: name, engine: tensor.CPU{}}
+	for _, option := range options {
+		option(p)
+	}
 	if err := p.load(fsys); err != nil {
 		return nil, fmt.Errorf("sow: model %s: %w", name, err)
 	}
@@ -88,31 +92,31 @@ func (p *Pipeline) load(fsys fs.FS) (err error) {
 	if p.Defaults, err = readDefaults(fsys, &network, &autoencoder); err != nil {
 		return err
 	}
-	if err := component(fsys, "text_encoder", "model", func(src weights.Source) (err error) {
+	if err := p.component(fsys, "text_encoder", "model", func(src weights.Source) (err error) {
 		p.text, err = clip.Load(text, src)
 		return err
 	}); err != nil {
 		return err
 	}
-	if err := component(fsys, "unet", "diffusion_pytorch_model", func(src weights.Source) (err error) {
+	if err := p.component(fsys, "unet", "diffusion_pytorch_model", func(src weights.Source) (err error) {
 		p.unet, err = unet.Load(network, src)
 		return err
 	}); err != nil {
 		return err
 	}
-	return component(fsys, "vae", "diffusion_pytorch_model", func(src weights.Source) (err error) {
+	return p.component(fsys, "vae", "diffusion_pytorch_model", func(src weights.Source) (err error) {
 		p.vae, err = vae.Load(autoencoder, src)
 		return err
 	})
 }
 
 // component opens a folder of weights for as long as load reads them.
-func component(fsys fs.FS, folder, base string, load func(weights.Source) error) error {
+func (p *Pipeline) component(fsys fs.FS, folder, base string, load func(weights.Source) error) error {
 	src, err := weights.OpenFolder(fsys, folder, base)
 	if err != nil {
 		return err
 	}
-	return errors.Join(load(src), src.Close())
+	return errors.Join(load(weights.On(p.engine, src)), src.Close())
 }
 
 // Defaults returns the parameters that a model folder asks for, from its configs alone.

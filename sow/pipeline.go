@@ -28,6 +28,7 @@ type Pipeline struct {
 	unet      *unet.Model
 	vae       *vae.Model
 	scheduler sampler.Config
+	engine    tensor.Engine
 }
 
 // Request is a picture to make.
@@ -120,6 +121,7 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 	r.noise = sampler.NewNoise(req.Seed)
 	r.report = Report{
 		Model: p.Model, Version: Version(), Method: r.Method, Seed: req.Seed, Width: r.Width, Height: r.Height, Params: r.Params,
+		Precision:   precisionOf(p.engine),
 		Evaluations: map[Stage]int{}, Seconds: map[Stage]float64{},
 	}
 	for _, c := range p.scheduler.Corrected {

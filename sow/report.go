@@ -14,16 +14,17 @@ import (
 
 // Report is what a run did and how well it kept the condition.
 type Report struct {
-	Model    string   `json:"model"`
-	Version  string   `json:"version"` // of this library
-	Method   Method   `json:"method"`
-	Seed     uint64   `json:"seed"`
-	Width    int      `json:"width"`
-	Height   int      `json:"height"`
-	Params   Params   `json:"params"`
-	Placed   []int    `json:"placed,omitempty"` // where the condition went: x, y, width, height in pixels
-	Kept     *Kept    `json:"kept,omitempty"`   // nil without a condition
-	Warnings []string `json:"warnings,omitempty"`
+	Model     string           `json:"model"`
+	Version   string           `json:"version"` // of this library
+	Method    Method           `json:"method"`
+	Seed      uint64           `json:"seed"`
+	Width     int              `json:"width"`
+	Height    int              `json:"height"`
+	Params    Params           `json:"params"`
+	Precision tensor.Precision `json:"precision"`        // of the networks' products
+	Placed    []int            `json:"placed,omitempty"` // where the condition went: x, y, width, height in pixels
+	Kept      *Kept            `json:"kept,omitempty"`   // nil without a condition
+	Warnings  []string         `json:"warnings,omitempty"`
 
 	Evaluations map[Stage]int     `json:"evaluations"` // of the UNet, by stage, each prompt counted
 	Seconds     map[Stage]float64 `json:"seconds"`     // wall time, by stage
@@ -55,6 +56,13 @@ func (d *Decibel) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	return json.Unmarshal(data, (*float64)(d))
+}
+
+func precisionOf(e tensor.Engine) tensor.Precision {
+	if cpu, ok := e.(tensor.CPU); ok {
+		return cpu.Precision
+	}
+	return tensor.F32
 }
 
 // measureCeiling notes how well the VAE alone brings a condition back.

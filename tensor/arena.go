@@ -43,6 +43,15 @@ func device(e Engine) Engine {
 	return e
 }
 
+// nameOf is what errors call an engine.
+func nameOf(e Engine) string {
+	name := fmt.Sprintf("%T", device(e))
+	if c, ok := device(e).(CPU); ok && c.Precision != F32 {
+		name += " (" + c.Precision.String() + ")"
+	}
+	return name
+}
+
 func arenaOf(e Engine) *Arena {
 	if t, ok := e.(*temporary); ok {
 		return t.arena
@@ -144,7 +153,7 @@ func (a *Arena) alloc(op string, shape []int, n int) *Tensor {
 	if !slices.ContainsFunc(a.chunks, func(c *chunk) bool { return c.take(t) }) {
 		c, err := newChunk(a.device, max(t.size, a.largest, a.extent()/4))
 		if err != nil {
-			panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %T, whose arena holds %d: %v", n*4, a.device, a.extent()*4, err)})
+			panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s, whose arena holds %d: %v", n*4, nameOf(a.device), a.extent()*4, err)})
 		}
 		a.chunks = append(a.chunks, c)
 		c.take(t)

@@ -18,11 +18,18 @@ func NewOn(e Engine, shape ...int) *Tensor {
 	return t
 }
 
-// To returns t on engine e: t itself if it lives there, else a copy.
+// To returns t on engine e: t itself if it lives there, t's memory itself if it is ordinary memory and e the CPU in another precision, else
+// a copy.
 func To(e Engine, t *Tensor) *Tensor {
 	from := home("To", t)
 	if device(from) == device(e) {
 		return t
+	}
+	if _, ok := from.(CPU); ok {
+		if _, ok := e.(CPU); ok {
+			t = Contiguous(t)
+			return header(e, t, t.Shape())
+		}
 	}
 	host, target := from.AllocAccessible(), e.AllocAccessible()
 	if !host && !target {
@@ -40,7 +47,7 @@ func To(e Engine, t *Tensor) *Tensor {
 		copy(memory(y), memory(t))
 	}
 	if err != nil {
-		fail("To", fmt.Sprintf("from %T to %T: %v", device(from), device(e), err), t)
+		fail("To", fmt.Sprintf("from %s to %s: %v", nameOf(from), nameOf(e), err), t)
 	}
 	return y
 }
@@ -76,7 +83,7 @@ func home(op string, ts ...*Tensor) Engine {
 		case e == nil:
 			e = on
 		case device(e) != device(on):
-			fail(op, fmt.Sprintf("tensors live on different engines, %T and %T", device(e), device(on)), ts...)
+			fail(op, fmt.Sprintf("tensors live on different engines, %s and %s", nameOf(e), nameOf(on)), ts...)
 		case arenaOf(e) == nil:
 			e = on
 		case arenaOf(on) != nil && arenaOf(on) != arenaOf(e):
@@ -98,7 +105,7 @@ func alloc(op string, e Engine, shape []int) *Tensor {
 	}
 	mem, err := e.Alloc(int64(n) * 4)
 	if err != nil {
-		panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %T: %v", n*4, e, err)})
+		panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s: %v", n*4, nameOf(e), err)})
 	}
 	return onDevice(e, mem.Uintptr(), shape)
 }

@@ -7,7 +7,10 @@ import (
 )
 
 // CPU is the engine of package kernels: ordinary memory, SIMD where the processor has it, all cores.
-type CPU struct{ gt.StdEng }
+type CPU struct {
+	gt.StdEng
+	Precision Precision
+}
 
 var cpu Engine = CPU{}
 
@@ -47,31 +50,34 @@ func (CPU) MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool) {
 }
 
 // PackLinear implements [Engine].
-func (CPU) PackLinear(w *Tensor) any {
+func (e CPU) PackLinear(w *Tensor) any {
 	out, in := w.Shape()[0], w.Shape()[1]
-	return settle(kernels.PackTransposed(floats(w), in, out, in))
+	return e.settle(kernels.PackTransposed(floats(w), in, out, in), 1)
 }
 
 // PackConv implements [Engine].
-func (CPU) PackConv(w *Tensor) any {
+func (e CPU) PackConv(w *Tensor) any {
 	s := w.Shape()
-	return settle(kernels.PackConv(floats(w), s[0], s[1], s[2], s[3]))
+	return e.settle(kernels.PackConv(floats(w), s[0], s[1], s[2], s[3]), s[2]*s[3])
 }
 
 // PackStored implements [StoredPacker].
-func (CPU) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
+func (e CPU) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
 	p, err := kernels.PackStored(w, out, in, kh, kw)
 	if err != nil {
 		return nil, err
 	}
-	return settle(p), nil
+	return e.settle(p, kh*kw), nil
 }
 
-// settle returns a weight as it stays in memory: in 16 bits if that loses nothing. Small ones stay float32: there is little to save,
-// and with few rows on the other side widening would be a good part of the work.
-func settle(p *kernels.Packed) *kernels.Packed {
+// settle returns a weight of so many taps as it stays in memory: in 16 bits if that loses nothing or is asked for. Small ones stay float32:
+// there is little to save, and with few rows on the other side widening would be a good part of the work.
+func (e CPU) settle(p *kernels.Packed, taps int) *kernels.Packed {
 	const small = 1 << 17
-	if p.K()*p.N() < small {
+	switch {
+	case e.Precision == Mixed && taps == 1:
+		return p.Mixed()
+	case p.K()*p.N() < small:
 		return p.Widen()
 	}
 	return p.Narrow()
@@ -121,7 +127,7 @@ func (CPU) GEGLU(dst, x *Tensor) {
 }
 
 // Attention implements [Engine].
-func (CPU) Attention(dst, q, k, v *Tensor, p AttnParams) {
+func (e CPU) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
 	var regions *kernels.Regions
 	if p.Regions != nil {
@@ -132,6 +138,7 @@ func (CPU) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	}
 	kernels.Attention(floats(dst), floats(q), floats(k), floats(v), kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
+		BF16: e.Precision == Mixed,
 	}, regions, p.Mass)
 }
 

@@ -45,7 +45,7 @@ func ReadWeight(e StoredPacker, w kernels.Stored, shape ...int) (*Weight, error)
 	if len(shape) != 2 && len(shape) != 4 {
 		panic(&Error{Op: "ReadWeight", Shapes: []Shape{shape}, Reason: "want [out, in] or [out, in, kh, kw]"})
 	}
-	y := &Weight{Out: shape[0], In: shape[1], KH: 1, KW: 1, engine: e}
+	y := &Weight{Out: shape[0], In: shape[1], KH: 1, KW: 1, engine: device(e)}
 	if len(shape) == 4 {
 		y.KH, y.KW, y.conv = shape[2], shape[3], true
 	}
@@ -80,7 +80,7 @@ func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
 	case w == nil || w.engine == nil || w.conv != conv:
 		fail(op, "want a weight from "+packer, x)
 	case w.engine != device(e):
-		fail(op, fmt.Sprintf("the weight is packed for another engine, %T, than %T", w.engine, device(e)), x)
+		fail(op, fmt.Sprintf("the weight is packed for another engine, %s, than %s", nameOf(w.engine), nameOf(e)), x)
 	}
 	wantShape(op, "bias", bias, w.Out)
 	return e

@@ -47,6 +47,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"box":                {"", "1,2,3", "a,b,c,d", "0,0,0,0", "0,0,64,0", "0,0,-64,64", "-8,0,64,64", "100,0,64,64", "0,0,128,136", "0,0,1," + huge, "2147483647,2147483647,2147483647,2147483647"},
 		"seed":               {"", "-2", "abc", "1.5", huge + huge},
 		"threads":            {"-1", "257", huge, "abc"},
+		"precision":          {"", "bf16", "F32"},
 		"output":             {"", "out.jpg", "out", "nowhere/out.png", ".png/", "."},
 		"save-latents":       {"", "nowhere/l.safetensors", "."},
 		"save-plan":          {"", "nowhere/p.json", "."},

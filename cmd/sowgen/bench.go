@@ -18,6 +18,7 @@ import (
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/random"
+	"github.com/sowgen/sowgen/tensor"
 )
 
 // bench is the command's flags, and what they lead to.
@@ -25,6 +26,7 @@ type bench struct {
 	*app
 	model, random string
 	threads, reps int
+	precision     tensor.Precision
 	only          []string
 	profile       string
 	json, paced   bool
@@ -69,6 +71,7 @@ weights included.`,
 	flags.StringVar(&b.model, "model", "", "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
 	flags.Var(choice[string]{&b.random, random.Names()}, "random", "a model of that size with random weights, made in memory (default sd21)")
 	flags.IntVar(&b.threads, "threads", 0, "`N` processor threads; 0: all")
+	flags.Var(precisionValue{&b.precision}, "precision", "of the networks")
 	flags.StringSliceVar(&b.only, "only", nil, "`NAMES` of what to measure; * stands for anything")
 	flags.IntVar(&b.reps, "reps", 0, "`N` runs of each; 0: at least two unless they take long, and until half a second is spent")
 	flags.StringVar(&b.profile, "profile", "", "`FILE` for where the processor's time went, for go tool pprof")
@@ -78,6 +81,7 @@ weights included.`,
 	cmd.MarkFlagsMutuallyExclusive("paced", "reps")
 	cmd.MarkFlagsMutuallyExclusive("paced", "profile")
 	cmd.MarkFlagDirname("model")
+	cmd.RegisterFlagCompletionFunc("precision", cobra.FixedCompletions(precisionValue{&b.precision}.words(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("random", cobra.FixedCompletions(random.Names(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = a.work(func(cmd *cobra.Command, _ []string) error {
 		if b.reps < 0 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
 )
@@ -55,13 +56,13 @@ func (b *bench) networks() ([]benchmark, error) {
 }
 
 // load returns the network that the benchmark before had, or another from folder dir.
-func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, string) (M, error)) (M, error) {
+func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, string, tensor.Engine) (M, error)) (M, error) {
 	if m, ok := b.held.(M); ok {
 		return m, nil
 	}
 	b.held = nil
 	rest()
-	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir) })
+	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir, tensor.CPU{Precision: b.precision}) })
 	if err != nil {
 		return m, fmt.Errorf("model %s: %w", b.model, err)
 	}
@@ -121,7 +122,9 @@ func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencode
 		flop += autoencoder.EncodeFLOP(side, side) + autoencoder.DecodeFLOP(side, side)
 	}
 	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
-		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string) (*sow.Pipeline, error) { return sow.OpenFS(fsys, b.model) })
+		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string, e tensor.Engine) (*sow.Pipeline, error) {
+			return sow.OpenFS(fsys, b.model, sow.On(e))
+		})
 		return func(ctx context.Context) error {
 			_, err := p.Generate(ctx, cowRequest(side, cycles))
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
 )
@@ -27,7 +28,7 @@ var components = []component{
 		return err
 	}},
 	{name: "text_encoder", class: "CLIPTextModel", base: "model", check: func(fsys fs.FS, dir string) error {
-		_, err := loadTextEncoder(fsys, dir)
+		_, err := loadTextEncoder(fsys, dir, tensor.CPU{})
 		return err
 	}},
 	{name: "scheduler", files: []string{"scheduler_config.json"}, check: func(fsys fs.FS, dir string) error {
@@ -35,29 +36,29 @@ var components = []component{
 		return err
 	}},
 	{name: "unet", class: "UNet2DConditionModel", base: "diffusion_pytorch_model", check: func(fsys fs.FS, dir string) error {
-		_, err := loadUNet(fsys, dir)
+		_, err := loadUNet(fsys, dir, tensor.CPU{})
 		return err
 	}},
 	{name: "vae", class: "AutoencoderKL", base: "diffusion_pytorch_model", check: func(fsys fs.FS, dir string) error {
-		_, err := loadVAE(fsys, dir)
+		_, err := loadVAE(fsys, dir, tensor.CPU{})
 		return err
 	}},
 }
 
-func loadTextEncoder(fsys fs.FS, dir string) (*clip.Model, error) {
-	return loadComponent(fsys, dir, "model", clip.ReadConfig, clip.Load)
+func loadTextEncoder(fsys fs.FS, dir string, e tensor.Engine) (*clip.Model, error) {
+	return loadComponent(fsys, dir, e, "model", clip.ReadConfig, clip.Load)
 }
 
-func loadUNet(fsys fs.FS, dir string) (*unet.Model, error) {
-	return loadComponent(fsys, dir, "diffusion_pytorch_model", unet.ReadConfig, unet.Load)
+func loadUNet(fsys fs.FS, dir string, e tensor.Engine) (*unet.Model, error) {
+	return loadComponent(fsys, dir, e, "diffusion_pytorch_model", unet.ReadConfig, unet.Load)
 }
 
-func loadVAE(fsys fs.FS, dir string) (*vae.Model, error) {
-	return loadComponent(fsys, dir, "diffusion_pytorch_model", vae.ReadConfig, vae.Load)
+func loadVAE(fsys fs.FS, dir string, e tensor.Engine) (*vae.Model, error) {
+	return loadComponent(fsys, dir, e, "diffusion_pytorch_model", vae.ReadConfig, vae.Load)
 }
 
-// loadComponent reads a component's config and weights.
-func loadComponent[C, M any](fsys fs.FS, dir, base string, read func(fs.FS, string) (C, error), build func(C, weights.Source) (M, error)) (m M, err error) {
+// loadComponent reads a component's config and weights, onto engine e.
+func loadComponent[C, M any](fsys fs.FS, dir string, e tensor.Engine, base string, read func(fs.FS, string) (C, error), build func(C, weights.Source) (M, error)) (m M, err error) {
 	cfg, err := read(fsys, path.Join(dir, "config.json"))
 	if err != nil {
 		return m, err
@@ -67,5 +68,5 @@ func loadComponent[C, M any](fsys fs.FS, dir, base string, read func(fs.FS, stri
 		return m, err
 	}
 	defer src.Close()
-	return build(cfg, src)
+	return build(cfg, weights.On(e, src))
 }

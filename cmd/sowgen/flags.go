@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/tensor"
 )
 
 // The values of flags that are neither numbers nor free text. Each implements [github.com/spf13/pflag.Value].
@@ -118,6 +119,20 @@ func (v seedValue) Set(s string) (err error) {
 
 // randomSeed draws a seed of 32 bits: all that torch's generator looks at, and short enough to be typed.
 func randomSeed() uint64 { return uint64(rand.Uint32()) }
+
+// precisionValue is how an engine multiplies.
+type precisionValue struct{ value *tensor.Precision }
+
+func (v precisionValue) String() string  { return v.value.String() }
+func (v precisionValue) Type() string    { return strings.Join(v.words(), "|") }
+func (v precisionValue) words() []string { return []string{tensor.F32.String(), tensor.Mixed.String()} }
+
+func (v precisionValue) Set(s string) error {
+	if v.value.UnmarshalText([]byte(s)) != nil {
+		return errors.New("want f32 or mixed")
+	}
+	return nil
+}
 
 // maxThreads bounds --threads: more than any machine has.
 const maxThreads = 256

@@ -26,6 +26,7 @@ type tensors map[string]*tensor.Tensor
 type forward struct {
 	model, part, input, output string
 	threads                    int
+	precision                  tensor.Precision
 	force                      bool
 
 	fsys fs.FS
@@ -66,8 +67,10 @@ Numbers may be stored as F32, F16 or BF16; what is written is F32. Tensors of ot
 	flags.StringVar(&f.input, "input", "", "`FILE` (safetensors) with what goes in")
 	flags.StringVarP(&f.output, "output", "o", "", "`FILE` (safetensors) for what comes out")
 	flags.IntVar(&f.threads, "threads", 0, "`N` processor threads; 0: all")
+	flags.Var(precisionValue{&f.precision}, "precision", "mixed: products of bfloat16 in linear layers, 1×1 convolutions and attention")
 	flags.BoolVar(&f.force, "force", false, "replace the output if it exists")
 	cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("precision", cobra.FixedCompletions(precisionValue{&f.precision}.words(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.MarkFlagDirname("model")
 	cmd.MarkFlagFilename("input", "safetensors")
 	cmd.MarkFlagFilename("output", "safetensors")
@@ -120,8 +123,8 @@ func (f *forward) wrong(name, format string, args ...any) error {
 }
 
 // loadFor loads the component that f needs.
-func loadFor[M any](f *forward, dir string, load func(fs.FS, string) (M, error)) (M, error) {
-	m, err := load(f.fsys, dir)
+func loadFor[M any](f *forward, dir string, load func(fs.FS, string, tensor.Engine) (M, error)) (M, error) {
+	m, err := load(f.fsys, dir, tensor.CPU{Precision: f.precision})
 	if err != nil {
 		return m, fmt.Errorf("model %s: %w", f.model, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/rules"
+	"github.com/sowgen/sowgen/tensor"
 )
 
 // generate is the command's flags, and what they lead to.
@@ -36,11 +37,12 @@ type generate struct {
 	rules      string
 	program    *rules.Program // what is in the file of rules
 
-	model   string
-	params  sow.Params // DefaultParams until the model is open; see settle
-	seed    uint64
-	seeded  bool
-	threads int
+	model     string
+	params    sow.Params // DefaultParams until the model is open; see settle
+	seed      uint64
+	seeded    bool
+	threads   int
+	precision tensor.Precision
 
 	output, latents, savePlan string
 	capture                   string
@@ -229,7 +231,7 @@ func (g *generate) open(ctx context.Context) (*sow.Pipeline, error) {
 	if _, err := sow.Folder(g.model); err != nil {
 		return nil, err
 	}
-	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(g.model) })
+	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(g.model, sow.On(tensor.CPU{Precision: g.precision})) })
 	if err == nil || errors.Is(err, context.Canceled) {
 		return p, err
 	}

@@ -49,6 +49,8 @@ func (g *generate) addFlags() {
 	fs.Var(seedValue{&g.seed, &g.seeded}, "seed", "of the random numbers, those of PyTorch's CPU generator")
 	fs.IntVar(&g.threads, "threads", 0, "`N` processor threads; 0: all. The picture does not depend on it")
 
+	fs.Var(precisionValue{&g.precision}, "precision", "mixed: products of bfloat16 in linear layers and attention, half the weights' memory of a float32 model")
+
 	fs = g.set(paramFlags)
 	fs.Var(choice[sow.Method]{&p.Method, []sow.Method{sow.SOW, sow.COW, sow.Text}}, "method", "keep the condition with a plan, without, or draw from the text alone")
 	fs.Var(sizeValue{&p.Width, &p.Height}, "size", "of the picture in pixels, multiples of 8; the model's own if not given")

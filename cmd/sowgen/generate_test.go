@@ -201,6 +201,7 @@ func TestJSONReport(t *testing.T) {
 	assert.Empty(t, o.stderr, "no progress")
 	var r struct {
 		Output, Latents, Prompt, Method, Model, Version string
+		Precision                                       tensor.Precision
 		Seed                                            uint64
 		Width, Height                                   int
 		Params                                          map[string]any
@@ -219,6 +220,7 @@ func TestJSONReport(t *testing.T) {
 	assert.Equal(t, "out.png", r.Output)
 	assert.Equal(t, "l.safetensors", r.Latents)
 	assert.Equal(t, "sow", r.Method)
+	assert.Equal(t, tensor.F32, r.Precision)
 	assert.Equal(t, uint64(7), r.Seed)
 	assert.Equal(t, 128, r.Width)
 	assert.Equal(t, prompt, r.Plan.Prompt)
@@ -226,6 +228,17 @@ func TestJSONReport(t *testing.T) {
 	assert.Contains(t, r.Kept, "psnr")
 	assert.Equal(t, 8, r.Evaluations["cycle"])
 	assert.Empty(t, r.Warnings)
+}
+
+// TestPrecision: mixed gives another picture, and not very much another one.
+func TestPrecision(t *testing.T) {
+	workIn(t)
+	must(t, quick(t, "-o", "f32.png", "--save-latents", "f32.safetensors")...)
+	o := must(t, quick(t, "-o", "mixed.png", "--save-latents", "mixed.safetensors", "--precision", "mixed", "--json")...)
+	assert.Contains(t, o.stdout, `"precision": "mixed"`)
+	want, got := readTensor(t, "f32.safetensors", "latents"), readTensor(t, "mixed.safetensors", "latents")
+	assert.NotEqual(t, tensor.Floats(want), tensor.Floats(got))
+	tensortest.CloseToStd(t, got, want, 0.25)
 }
 
 func TestWarningsAreShown(t *testing.T) {

@@ -19,6 +19,7 @@ type Scope struct {
 
 type record struct {
 	src                Source
+	engine             tensor.Engine   // of what is read
 	names              map[string]bool // every name in the source; true once it was asked for
 	ignored            []string
 	missing, misshapen []string
@@ -27,7 +28,7 @@ type record struct {
 
 // NewScope returns the root of src.
 func NewScope(src Source) *Scope {
-	r := &record{src: src, names: map[string]bool{}}
+	r := &record{src: src, engine: engineOf(src), names: map[string]bool{}}
 	for _, name := range src.Names() {
 		r.names[name] = false
 	}
@@ -63,15 +64,15 @@ func (s *Scope) Tensor(name string, shape ...int) *tensor.Tensor {
 	if s.fits(name, shape) {
 		t, err := s.src.Tensor(s.join(name), shape...)
 		if err == nil {
-			return t
+			return tensor.To(s.engine, t)
 		}
 		s.err = err
 	}
-	return standIn(shape)
+	return s.standIn(shape)
 }
 
 // Weight reads and packs the weight name at s: of a linear layer if shape is [out, in], of a convolution if it is [out, in, kh, kw]. If the
-// source is a [Storer], it is packed as it is read. It fails as [Scope.Tensor] does.
+// source is a [Storer] and the engine a [tensor.StoredPacker], it is packed as it is read. It fails as [Scope.Tensor] does.
 func (s *Scope) Weight(name string, shape ...int) *tensor.Weight {
 	if s.fits(name, shape) {
 		w, err := s.weight(s.join(name), shape)
@@ -80,20 +81,21 @@ func (s *Scope) Weight(name string, shape ...int) *tensor.Weight {
 		}
 		s.err = err
 	}
-	return pack(standIn(shape))
+	return pack(s.standIn(shape))
 }
 
 func (s *Scope) weight(full string, shape []int) (*tensor.Weight, error) {
-	if src, ok := s.src.(Storer); ok {
-		if stored, ok := src.Stored(full); ok {
-			return tensor.ReadWeight(tensor.CPU{}, stored, shape...)
+	src, stored := s.src.(Storer)
+	if e, ok := s.engine.(tensor.StoredPacker); ok && stored {
+		if w, ok := src.Stored(full); ok {
+			return tensor.ReadWeight(e, w, shape...)
 		}
 	}
 	t, err := s.src.Tensor(full, shape...)
 	if err != nil {
 		return nil, err
 	}
-	return pack(t), nil
+	return pack(tensor.To(s.engine, t)), nil
 }
 
 func pack(t *tensor.Tensor) *tensor.Weight {
@@ -120,12 +122,12 @@ func (s *Scope) fits(name string, shape []int) bool {
 	return !s.failed()
 }
 
-func standIn(shape []int) *tensor.Tensor {
+func (r *record) standIn(shape []int) *tensor.Tensor {
 	ones := make([]int, max(len(shape), 1))
 	for i := range ones {
 		ones[i] = 1
 	}
-	return tensor.New(ones...)
+	return tensor.NewOn(r.engine, ones...)
 }
 
 func (r *record) failed() bool { return len(r.missing) > 0 || len(r.misshapen) > 0 || r.err != nil }

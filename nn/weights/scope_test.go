@@ -221,3 +221,24 @@ func TestWeightErrors(t *testing.T) {
 	s.Weight("a", 1, 1)
 	require.Equal(t, errDisk, s.Err())
 }
+
+// TestOn: what a scope reads lies on the engine of its source, however that is wrapped.
+func TestOn(t *testing.T) {
+	e := tensor.CPU{Precision: tensor.Mixed}
+	header := `{"old.w":{"dtype":"F16","shape":[2,2],"data_offsets":[0,8]},"old.b":{"dtype":"F16","shape":[2],"data_offsets":[8,12]}}`
+	d := openFolder(t, fstest.MapFS{"m.safetensors": {Data: file(header, 12)}}, ".", "m")
+	for name, src := range map[string]weights.Source{
+		"a folder":  d,
+		"in memory": memory{"old.w": tensor.New(2, 2), "old.b": tensor.New(2)},
+	} {
+		s := weights.NewScope(weights.Rename(weights.On(e, src), func(name string) string { return strings.TrimPrefix(name, "old.") }))
+		w, b := s.Weight("w", 2, 2), s.Tensor("b", 2)
+		require.NoError(t, s.Err(), name)
+		assert.Equal(t, tensor.Engine(e), tensor.Device(b), name)
+		assert.Equal(t, tensor.Engine(e), tensor.Device(tensor.Linear(tensor.To(e, tensor.New(1, 2)), w, b)), name)
+		assert.Equal(t, tensor.Engine(e), tensor.Device(s.Tensor("missing", 3)), name)
+	}
+	s := weights.NewScope(weights.On(e, d))
+	s.Tensor("old.w", 3)
+	require.ErrorContains(t, s.Err(), "weights: m.safetensors: tensors: 1 of another shape (old.w is [2 2], want [3])")
+}

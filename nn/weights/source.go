@@ -29,6 +29,43 @@ type Storer interface {
 	Stored(name string) (w kernels.Stored, ok bool)
 }
 
+// On returns src, from which a [Scope] reads onto engine e: how a model gets its device and its precision. Without it that is the CPU in
+// float32.
+func On(e tensor.Engine, src Source) Source { return placed{src, e} }
+
+type placed struct {
+	Source
+	engine tensor.Engine
+}
+
+// engineOf returns the engine for what is read from src.
+func engineOf(src Source) tensor.Engine {
+	if p, ok := src.(interface{ on() tensor.Engine }); ok {
+		return p.on()
+	}
+	return tensor.CPU{}
+}
+
+func (p placed) on() tensor.Engine { return p.engine }
+
+// Shape implements [Shaper] as far as the source does.
+func (p placed) Shape(name string) (shape []int, dtype string, ok bool) {
+	if s, ok := p.Source.(Shaper); ok {
+		return s.Shape(name)
+	}
+	return nil, "", false
+}
+
+// Stored implements [Storer] as far as the source does.
+func (p placed) Stored(name string) (w kernels.Stored, ok bool) {
+	if s, ok := p.Source.(Storer); ok {
+		return s.Stored(name)
+	}
+	return w, false
+}
+
+func (p placed) String() string { return nameOf(p.Source) }
+
 // Rename returns src with every tensor under the name that today returns for its name in the file: how checkpoints of older versions are
 // read. Two tensors that come to the same name are an error when it is asked for.
 func Rename(src Source, today func(name string) string) Source {
@@ -57,6 +94,8 @@ func (r renamed) Tensor(name string, shape ...int) (*tensor.Tensor, error) {
 	return nil, &Error{File: r.String(), Tensor: name, Reason: fmt.Sprintf("is there twice, as %s and as %s", shorten(stored[0]), shorten(stored[1])),
 		Fix: "remove one of them"}
 }
+
+func (r renamed) on() tensor.Engine { return engineOf(r.Source) }
 
 // Shape implements [Shaper] as far as the source does.
 func (r renamed) Shape(name string) (shape []int, dtype string, ok bool) {

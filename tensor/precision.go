@@ -1,0 +1,30 @@
+package tensor
+
+import "fmt"
+
+// Precision is how an engine multiplies matrices. All else is float32 in either.
+type Precision uint8
+
+const (
+	// F32 multiplies float32 by float32.
+	F32 Precision = iota
+	// Mixed rounds both sides to bfloat16 in linear layers, 1×1 convolutions and attention; the products are exact and summed in float32.
+	// Larger convolutions stay float32.
+	Mixed
+)
+
+func (p Precision) String() string { return [...]string{"f32", "mixed"}[p] }
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Precision) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *Precision) UnmarshalText(text []byte) error {
+	for _, q := range []Precision{F32, Mixed} {
+		if string(text) == q.String() {
+			*p = q
+			return nil
+		}
+	}
+	return fmt.Errorf("tensor: precision %q: want %v or %v", text, F32, Mixed)
+}
