@@ -10,7 +10,11 @@
 // All others are one softmax, of which the rest is. (On the CPU every class of keys has its own accumulator and they are merged at the end;
 // a GPU has registers for one. Both are the dense formula.)
 #pragma once
+#include "rows.cuh"
 #include "warp.cuh"
+
+const int QUERIES = 64;  // of a block
+const int THREADS = 128; // of it
 
 // Segment is a stretch of sorted keys as one query label reads it.
 struct Segment {
@@ -48,11 +52,11 @@ struct Reading {
     Program program;
     uint32 keys;
 
-    __device__ __forceinline__ Reading(const int* plan, uint32 tile, uint32 queries, uint32 keys) : plan(plan), keys(keys) {
-        const int first = blockIdx.x * tile;
+    __device__ __forceinline__ Reading(const int* plan, uint32 queries, uint32 keys) : plan(plan), keys(keys) {
+        const int first = blockIdx.x * QUERIES;
         if (!plan) {
             const int left = queries - first;
-            task = Task{first, left < static_cast<int>(tile) ? left : static_cast<int>(tile), 0};
+            task = Task{first, left < QUERIES ? left : QUERIES, 0};
             program = Program{1, 0, 1};
             return;
         }
@@ -106,4 +110,58 @@ struct RowState {
 
     // add takes in Σ e^(L' - top) of the block.
     __device__ __forceinline__ void add(float block) { sum += block, part += block; }
+};
+
+// Masses is what the queries of a block give the keys of each label. Each segment leaves behind the top and the sum of each row as they were
+// when it ended; what became of them is known at the end.
+struct Masses {
+    float* result;        // [n·heads, tasks, labels], or null
+    float *tops, *parts;  // [segments][queries], in shared memory
+    uint32 labels;
+
+    __device__ __forceinline__ Masses(float* result, float* shared, uint32 labels) : result(result), tops(shared), parts(shared + labels * QUERIES), labels(labels) {}
+
+    // note is called for each row when a segment ends, by one thread of the row.
+    __device__ __forceinline__ void note(int segment, uint32 query, const RowState& row) const {
+        tops[segment * QUERIES + query] = row.top;
+        parts[segment * QUERIES + query] = row.part;
+    }
+
+    // store is called by all threads, after a barrier, with the rows' last top and sum: the share of a segment in its row is its part of the last
+    // softmax, of which the rest is, or its target.
+    __device__ __forceinline__ void store(const Reading& r, const float* last_top, const float* last_sum) const {
+        float* const to = result + (static_cast<uint64>(blockIdx.z) * gridDim.x + blockIdx.x) * labels;
+        for (uint32 label = threadIdx.x; label < labels; label += THREADS) {
+            float mass = 0;
+            for (int n = 0; n < r.program.segments; n++) {
+                const Segment segment = r.segment(n);
+                if (segment.label != static_cast<int>(label)) continue;
+                for (int i = 0; i < r.task.count; i++)
+                    mass += segment.share > 0 ? segment.share
+                                              : r.program.rest * parts[n * QUERIES + i] * expf(tops[n * QUERIES + i] - last_top[i]) / last_sum[i];
+            }
+            to[label] = mass;
+        }
+    }
+};
+
+// deliver writes COUNT neighbours of a row of the result from column on, or adds to what the thread wrote there before. It is a call for the
+// reason that Epilogue::store is one.
+template <int COUNT>
+__device__ __noinline__ void deliver(float* row, uint32 column, uint32 d, float4 v, bool add) {
+    const float values[4] = {v.x, v.y, v.z, v.w};
+    UNROLL
+    for (int j = 0; j < COUNT; j++)
+        if (column + j < d) row[column + j] = values[j] + (add ? row[column + j] : 0);
+}
+
+// Heads is where a block's head begins in q and dst [n, queries, heads, d] and in k and v [n, keys, heads, d].
+struct Heads {
+    uint64 query, key;
+
+    __device__ __forceinline__ Heads(uint32 queries, uint32 keys, uint32 heads, uint32 d) {
+        const uint64 picture = blockIdx.z / heads, head = blockIdx.z % heads;
+        query = (picture * queries * heads + head) * d;
+        key = (picture * keys * heads + head) * d;
+    }
 };

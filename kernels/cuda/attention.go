@@ -11,6 +11,7 @@ type Attention struct {
 	kernels.AttnShape
 	Plan   []int32 // what Launches expects on the device, or nil. It depends on the regions alone, not on the shape.
 	Labels int     // of the regions
+	Format Format  // what q, k, v and the probabilities are rounded to; F32 unless set. The rest is float32
 	tasks  int
 }
 
@@ -40,12 +41,13 @@ func (a Attention) Launches(dst, q, k, v, plan, mass, scratch Pointer) []Launch 
 		panic(fmt.Errorf("cuda: attention of %d pictures of %d heads: at most %d heads together", a.N, a.Heads, maxGrid))
 	}
 	columns := 160
-	for _, c := range []int{96, 64} {
+	for _, c := range [][]int{F32: {96, 64}, F16: {80, 64}, BF16: {80, 64}}[a.Format] {
 		if a.HeadDim <= c {
 			columns = c
 		}
 	}
-	l := Launch{"attention", fmt.Sprint("attention_f32_", columns), Dim{a.tasks, ceilDiv(a.HeadDim, columns), a.N * a.Heads}, Dim{128, 1, 1}, 0, params(
+	kernel := fmt.Sprintf("attention_%v_%d", a.Format, columns)
+	l := Launch{"attention", kernel, Dim{a.tasks, ceilDiv(a.HeadDim, columns), a.N * a.Heads}, Dim{128, 1, 1}, 0, params(
 		dst, q, k, v, plan, scratch, count(a.Queries), count(a.Keys), count(a.Heads), count(a.HeadDim), count(a.Labels), a.Scale, a.Causal)}
 	if mass == 0 {
 		return []Launch{l}

@@ -13,7 +13,8 @@
 //   - Plain CUDA C++: no standard headers, no cub, no cooperative groups, none of NVIDIA's headers for half precision or for the tensor
 //     cores. What needs an instruction of the GPU is a function of one of the .cuh files and has a twin in plain C++ beside it, which
 //     SOWGEN_EMULATED selects. The emulator (kernels/cuda/emu) puts its own header before the file: it defines __global__, __shared__,
-//     threadIdx, __syncthreads, __syncwarp, __shfl_xor_sync, float4 and the like, and dynamic_shared_memory().
+//     threadIdx, __syncthreads, __syncwarp, __shfl_xor_sync, float4 and the like, and dynamic_shared_memory(). As on the GPU, memory is
+//     read through types that it was not written through: -fno-strict-aliasing.
 #pragma once
 
 typedef unsigned int uint32;

@@ -36,11 +36,15 @@ func launches() []Launch {
 		LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), GEGLU(256, 512, 4096, 1280), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
 		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
-	for _, d := range []int{40, 80, 512} {
+	for _, d := range []int{40, 80, 96, 512} {
 		s := kernels.AttnShape{N: 2, Heads: 5, HeadDim: d, Queries: 256, Keys: 256, Scale: 0.125}
 		r := &kernels.Regions{Query: make([]uint8, 256), Key: make([]uint8, 256), Rules: [][]kernels.Rule{{{}}}}
-		all = append(all, NewAttention(s, nil, false).Launches(256, 512, 768, 1024, 0, 0, 0)...)
-		all = append(all, NewAttention(s, r, true).Launches(256, 512, 768, 1024, 1280, 1536, 1792)...)
+		for _, f := range []Format{F32, F16, BF16} {
+			plain, masses := NewAttention(s, nil, false), NewAttention(s, r, true)
+			plain.Format, masses.Format = f, f
+			all = append(all, plain.Launches(256, 512, 768, 1024, 0, 0, 0)...)
+			all = append(all, masses.Launches(256, 512, 768, 1024, 1280, 1536, 1792)...)
+		}
 	}
 	all = append(all, Strided(256, 512, []int{64, 320}, []int{640, 1}, 320)...)
 	all = append(all, Strided(256, 512, []int{2, 64, 64, 320}, []int{320 * 4096, 64, 1, 4096}, 0)...)

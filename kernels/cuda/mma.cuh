@@ -12,29 +12,39 @@
 #include "warp.cuh"
 
 // ldmatrix reads four matrices of 8 rows of 8 numbers from shared memory: thread 8·i + r says where row r of matrix i lies, aligned to 16
-// bytes, and thread 4·r + t gets numbers 2t, 2t+1 of row r of each. The 8 rows of a matrix are read at a time.
+// bytes, and thread 4·r + t gets numbers 2t, 2t+1 of row r of each; or, turned, numbers r of rows 2t, 2t+1. The 8 rows of a matrix are
+// read at a time.
+template <bool TURNED>
 __device__ __forceinline__ void ldmatrix(uint32 m[4], const uint16* row) {
 #ifdef SOWGEN_EMULATED
     __shared__ const uint16* rows[32][WARP]; // [warp][thread]
     const uint16** const warp = rows[threadIdx.x / WARP];
     warp[lane()] = row;
     __syncwarp();
-    for (uint32 i = 0; i < 4; i++) m[i] = *reinterpret_cast<const uint32*>(warp[8 * i + lane() / 4] + lane() % 4 * 2);
+    const uint32 r = lane() / 4, t = lane() % 4;
+    for (uint32 i = 0; i < 4; i++)
+        m[i] = TURNED ? warp[8 * i + 2 * t][r] | warp[8 * i + 2 * t + 1][r] << 16 : *reinterpret_cast<const uint32*>(warp[8 * i + r] + 2 * t);
     __syncwarp();
 #else
     const uint32 at = static_cast<uint32>(__cvta_generic_to_shared(row));
-    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at) : "memory");
+    if (TURNED)
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at) : "memory");
+    else
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at) : "memory");
 #endif
 }
 
 // load_a fills a's fragment from a tile in shared memory, tile[row][k], whose rows begin pitch numbers apart; tile points at its corner. With
 // a pitch of 8 times an odd number the rows of a matrix lie in 32 banks.
-__device__ __forceinline__ void load_a(uint32 a[4], const uint16* tile, uint32 pitch) { ldmatrix(a, tile + lane() % 16 * pitch + lane() / 16 * 8); }
+__device__ __forceinline__ void load_a(uint32 a[4], const uint16* tile, uint32 pitch) { ldmatrix<false>(a, tile + lane() % 16 * pitch + lane() / 16 * 8); }
 
 // load_b2 fills two neighbouring fragments of b, of columns 0 … 7 (b[0], b[1]) and 8 … 15 (b[2], b[3]), from a tile that has the columns outside, tile[column][k].
 __device__ __forceinline__ void load_b2(uint32 b[4], const uint16* tile, uint32 pitch) {
-    ldmatrix(b, tile + (lane() % 8 + lane() / 16 * 8) * pitch + lane() / 8 % 2 * 8);
+    ldmatrix<false>(b, tile + (lane() % 8 + lane() / 16 * 8) * pitch + lane() / 8 % 2 * 8);
 }
+
+// load_b2_rows does the same from a tile that has the columns inside, tile[k][column].
+__device__ __forceinline__ void load_b2_rows(uint32 b[4], const uint16* tile, uint32 pitch) { ldmatrix<true>(b, tile + lane() % 16 * pitch + lane() / 16 * 8); }
 
 #ifdef SOWGEN_EMULATED
 // mma is c += a·b by its definition, with the fragments of the other threads.
