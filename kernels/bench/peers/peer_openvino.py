@@ -59,20 +59,24 @@ precision, threads = sys.argv[3], int(sys.argv[4])
 core = ov.Core()
 settings = {'INFERENCE_PRECISION_HINT': precision, 'INFERENCE_NUM_THREADS': threads, 'NUM_STREAMS': 1, 'PERFORMANCE_HINT': 'LATENCY',
             'ENABLE_CPU_PINNING': False}
-ran_in = precision  # until a network says otherwise
+ran_in = precision  # until a compiled model says otherwise
+
+
+def request(m):
+    global ran_in
+    compiled = core.compile_model(m, 'CPU', settings)
+    ran_in = compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()
+    return compiled.create_infer_request()
 
 
 class Network:
     """A compiled network; shapes, if given, fix those of its inputs, which OpenVINO can then plan for."""
 
     def __init__(self, name, *shapes):
-        global ran_in
         m = core.read_model(converted / f'{name}.xml')
         if shapes:
             m.reshape(dict(zip(m.inputs, map(ov.PartialShape, shapes))))
-        compiled = core.compile_model(m, 'CPU', settings)
-        ran_in = {'f32': 'f32', 'bf16': 'bf16', 'float': 'f32'}.get(compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name())
-        self.request = compiled.create_infer_request()
+        self.request = request(m)
 
     def __call__(self, *inputs):
         self.request.infer(list(inputs))
@@ -106,13 +110,13 @@ def attention(masked):
     node = op.scaled_dot_product_attention(*inputs, *([op.parameter([4096, 4096], np.float32)] if masked else []))
     if masked:
         inputs.append(node.input_value(3).get_node())
-    request = core.compile_model(ov.Model([node], inputs), 'CPU', settings).create_infer_request()
+    compiled = request(ov.Model([node], inputs))
     values = [np.random.default_rng(0).standard_normal(shape).astype(np.float32)] * 3
     if masked:
         mask = np.zeros((4096, 4096), np.float32)
         mask[:2048, 2048:] = -1
         values.append(mask)
-    return lambda: request.infer(values)
+    return lambda: compiled.infer(values)
 
 
 def prepare():
