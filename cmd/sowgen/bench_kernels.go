@@ -71,15 +71,24 @@ func kernelBenchmarks() []benchmark {
 
 type kernelList []benchmark
 
-// add measures op on inputs that are made when its turn comes.
-func (k *kernelList) add(name string, flop float64, prepare func() func()) {
-	*k = append(*k, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) { return runs(prepare()), nil }})
+type operator = func(x *tensor.Tensor) *tensor.Tensor
+
+// add measures op on inputs that are made when its turn comes, in an arena, as the networks run it.
+func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Tensor, op operator)) {
+	*k = append(*k, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) {
+		x, op := prepare()
+		return runs(func() {
+			arena := tensor.Borrow(tensor.Device(x))
+			defer arena.Return()
+			op(arena.Enter(x))
+		}), nil
+	}})
 }
 
 func (k *kernelList) linear(rows, in, out int) {
-	k.add(fmt.Sprintf("linear-%dx%dx%d", rows, in, out), 2*float64(rows)*float64(in)*float64(out), func() func() {
-		x, w, bias := normal(rows, in), tensor.PackLinear(normal(out, in)), normal(out)
-		return func() { tensor.Linear(x, w, bias) }
+	k.add(fmt.Sprintf("linear-%dx%dx%d", rows, in, out), 2*float64(rows)*float64(in)*float64(out), func() (*tensor.Tensor, operator) {
+		w, bias := tensor.PackLinear(normal(out, in)), normal(out)
+		return normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, bias) }
 	})
 }
 
@@ -90,9 +99,11 @@ func (k *kernelList) conv(side, in, out, kernel, stride int) {
 		name = fmt.Sprintf("conv%dx%ds%d-%d-%d-%d", kernel, kernel, stride, side, in, out)
 	}
 	cells := float64(side/stride) * float64(side/stride)
-	k.add(name, 2*cells*float64(kernel*kernel*in)*float64(out), func() func() {
-		x, w, bias := normal(1, side, side, in), tensor.PackConv(normal(out, in, kernel, kernel)), normal(out)
-		return func() { tensor.Conv2D(x, w, bias, stride, tensor.Pad(kernel/2)) }
+	k.add(name, 2*cells*float64(kernel*kernel*in)*float64(out), func() (*tensor.Tensor, operator) {
+		w, bias := tensor.PackConv(normal(out, in, kernel, kernel)), normal(out)
+		return normal(1, side, side, in), func(x *tensor.Tensor) *tensor.Tensor {
+			return tensor.Conv2D(x, w, bias, stride, tensor.Pad(kernel/2))
+		}
 	})
 }
 
@@ -102,8 +113,8 @@ func (k *kernelList) attention(queries, keys, heads, size int, regions bool) {
 	if regions {
 		name += "-regions"
 	}
-	k.add(name, 4*float64(heads)*float64(queries)*float64(keys)*float64(size), func() func() {
-		q, key, v := normal(1, queries, heads*size), normal(1, keys, heads*size), normal(1, keys, heads*size)
+	k.add(name, 4*float64(heads)*float64(queries)*float64(keys)*float64(size), func() (*tensor.Tensor, operator) {
+		key, v := normal(1, keys, heads*size), normal(1, keys, heads*size)
 		p := tensor.AttnParams{Heads: heads}
 		if regions {
 			labels := make([]uint8, queries)
@@ -113,7 +124,7 @@ func (k *kernelList) attention(queries, keys, heads, size int, regions bool) {
 			p.Regions = &tensor.Regions{Labels: labels, Height: 1, Width: queries,
 				Rules: [][]tensor.Rule{{{}, {}, {}}, {{Target: 0.3}, {}, {}}, {{}, {}, {Alpha: 0.5}}}}
 		}
-		return func() { tensor.Attention(q, key, v, p) }
+		return normal(1, queries, heads*size), func(q *tensor.Tensor) *tensor.Tensor { return tensor.Attention(q, key, v, p) }
 	})
 }
 
@@ -125,7 +136,7 @@ func (k *kernelList) groupNorm(side, channels int) {
 
 // between is what lies between products: so many operations for each number that goes in, an exponential being one of them. It waits for
 // memory more than it computes.
-func (k *kernelList) between(name string, each int, shape []int, op func(*tensor.Tensor) *tensor.Tensor) {
+func (k *kernelList) between(name string, each int, shape []int, op operator) {
 	count := 1
 	for _, d := range shape {
 		count *= d
@@ -133,10 +144,7 @@ func (k *kernelList) between(name string, each int, shape []int, op func(*tensor
 	for _, d := range shape[1:] {
 		name += fmt.Sprintf("-%d", d)
 	}
-	k.add(name, float64(each*count), func() func() {
-		x := normal(shape...)
-		return func() { op(x) }
-	})
+	k.add(name, float64(each*count), func() (*tensor.Tensor, operator) { return normal(shape...), op })
 }
 
 // normal returns a tensor of normal numbers.
