@@ -71,7 +71,7 @@ weights included.`,
 	flags.StringVar(&b.model, "model", "", "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
 	flags.Var(choice[string]{&b.random, random.Names()}, "random", "a model of that size with random weights, made in memory (default sd21)")
 	flags.IntVar(&b.threads, "threads", 0, "`N` processor threads; 0: all")
-	flags.Var(precisionValue{&b.precision}, "precision", "of the networks")
+	flags.Var(precisionValue{&b.precision}, "precision", "of linear layers and attention; generate --help says what mixed is")
 	flags.StringSliceVar(&b.only, "only", nil, "`NAMES` of what to measure; * stands for anything")
 	flags.IntVar(&b.reps, "reps", 0, "`N` runs of each; 0: at least two unless they take long, and until half a second is spent")
 	flags.StringVar(&b.profile, "profile", "", "`FILE` for where the processor's time went, for go tool pprof")
@@ -121,7 +121,7 @@ func (b *bench) choose() (chosen []benchmark, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", b.model, err)
 	}
-	all := slices.Concat(b.peaks(), kernelBenchmarks(), networks)
+	all := slices.Concat(b.peaks(), b.kernels(), networks)
 	for _, m := range all {
 		if b.wants(m.name) {
 			chosen = append(chosen, m)
@@ -136,6 +136,9 @@ func (b *bench) choose() (chosen []benchmark, err error) {
 	}
 	return chosen, nil
 }
+
+// engine is where all is computed.
+func (b *bench) engine() tensor.Engine { return tensor.CPU{Precision: b.precision} }
 
 func (b *bench) wants(name string) bool {
 	if len(b.only) == 0 {
@@ -191,8 +194,8 @@ func (b *bench) profiled(f func() error) error {
 
 // print writes the measurements as a table.
 func (b *bench) print(all []measurement) error {
-	fmt.Fprintf(b.stdout, "sowgen %s, model %s, kernels %s, %d threads; the roof is %.1f GFLOP a second on a core\n\n",
-		sow.Version(), oneLine(b.model), kernels.Implementation(), kernels.Threads(), b.roof/1e9)
+	fmt.Fprintf(b.stdout, "sowgen %s, model %s, precision %s, kernels %s, %d threads; the roof is %.1f GFLOP a second on a core\n\n",
+		sow.Version(), oneLine(b.model), b.precision, kernels.Implementation(), kernels.Threads(), b.roof/1e9)
 	t := tabwriter.NewWriter(b.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "name\tcpu s\twall s\tGFLOP\tGFLOP/cpu s\t% of roof\tpeak MB\t")
 	for _, m := range all {

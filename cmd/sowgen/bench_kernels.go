@@ -27,9 +27,9 @@ func runs(f func()) func(context.Context) error {
 	return func(context.Context) error { f(); return nil }
 }
 
-// kernelBenchmarks are the operators at the shapes of Stable Diffusion 2.1 at 512×512.
-func kernelBenchmarks() []benchmark {
-	var k kernelList
+// kernels are the operators at the shapes of Stable Diffusion 2.1 at 512×512.
+func (b *bench) kernels() []benchmark {
+	k := kernelList{engine: b.engine()}
 	// The UNet's projections and feed-forward networks at each of its sizes, and the keys and values of a prompt.
 	for _, s := range [][3]int{
 		{4096, 320, 320}, {4096, 320, 2560}, {4096, 1280, 320}, {1024, 640, 640}, {1024, 640, 5120}, {1024, 2560, 640},
@@ -66,16 +66,19 @@ func kernelBenchmarks() []benchmark {
 	k.between("gelu", 5, []int{1, 77, 4096}, tensor.GELU)
 	k.between("softmax", 5, []int{1, 4096, 77}, tensor.Softmax)
 	k.between("upsample", 0, []int{1, 32, 32, 640}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.UpsampleNearest(x, 64, 64) })
-	return k
+	return k.all
 }
 
-type kernelList []benchmark
+type kernelList struct {
+	engine tensor.Engine
+	all    []benchmark
+}
 
 type operator = func(x *tensor.Tensor) *tensor.Tensor
 
 // add measures op on inputs that are made when its turn comes, in an arena, as the networks run it.
 func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Tensor, op operator)) {
-	*k = append(*k, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) {
+	k.all = append(k.all, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) {
 		x, op := prepare()
 		return runs(func() {
 			arena := tensor.Borrow(tensor.Device(x))
@@ -87,8 +90,8 @@ func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Te
 
 func (k *kernelList) linear(rows, in, out int) {
 	k.add(fmt.Sprintf("linear-%dx%dx%d", rows, in, out), 2*float64(rows)*float64(in)*float64(out), func() (*tensor.Tensor, operator) {
-		w, bias := tensor.PackLinear(normal(out, in)), normal(out)
-		return normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, bias) }
+		w, bias := tensor.PackLinear(k.normal(out, in)), k.normal(out)
+		return k.normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, bias) }
 	})
 }
 
@@ -100,8 +103,8 @@ func (k *kernelList) conv(side, in, out, kernel, stride int) {
 	}
 	cells := float64(side/stride) * float64(side/stride)
 	k.add(name, 2*cells*float64(kernel*kernel*in)*float64(out), func() (*tensor.Tensor, operator) {
-		w, bias := tensor.PackConv(normal(out, in, kernel, kernel)), normal(out)
-		return normal(1, side, side, in), func(x *tensor.Tensor) *tensor.Tensor {
+		w, bias := tensor.PackConv(k.normal(out, in, kernel, kernel)), k.normal(out)
+		return k.normal(1, side, side, in), func(x *tensor.Tensor) *tensor.Tensor {
 			return tensor.Conv2D(x, w, bias, stride, tensor.Pad(kernel/2))
 		}
 	})
@@ -114,7 +117,7 @@ func (k *kernelList) attention(queries, keys, heads, size int, regions bool) {
 		name += "-regions"
 	}
 	k.add(name, 4*float64(heads)*float64(queries)*float64(keys)*float64(size), func() (*tensor.Tensor, operator) {
-		key, v := normal(1, keys, heads*size), normal(1, keys, heads*size)
+		key, v := k.normal(1, keys, heads*size), k.normal(1, keys, heads*size)
 		p := tensor.AttnParams{Heads: heads}
 		if regions {
 			labels := make([]uint8, queries)
@@ -124,7 +127,7 @@ func (k *kernelList) attention(queries, keys, heads, size int, regions bool) {
 			p.Regions = &tensor.Regions{Labels: labels, Height: 1, Width: queries,
 				Rules: [][]tensor.Rule{{{}, {}, {}}, {{Target: 0.3}, {}, {}}, {{}, {}, {Alpha: 0.5}}}}
 		}
-		return normal(1, queries, heads*size), func(q *tensor.Tensor) *tensor.Tensor { return tensor.Attention(q, key, v, p) }
+		return k.normal(1, queries, heads*size), func(q *tensor.Tensor) *tensor.Tensor { return tensor.Attention(q, key, v, p) }
 	})
 }
 
@@ -144,7 +147,12 @@ func (k *kernelList) between(name string, each int, shape []int, op operator) {
 	for _, d := range shape[1:] {
 		name += fmt.Sprintf("-%d", d)
 	}
-	k.add(name, float64(each*count), func() (*tensor.Tensor, operator) { return normal(shape...), op })
+	k.add(name, float64(each*count), func() (*tensor.Tensor, operator) { return k.normal(shape...), op })
+}
+
+// normal is [normal] on the engine that is measured.
+func (k *kernelList) normal(shape ...int) *tensor.Tensor {
+	return tensor.To(k.engine, normal(shape...))
 }
 
 // normal returns a tensor of normal numbers.

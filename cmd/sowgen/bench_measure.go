@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/tensor"
 )
 
 // measurement is what a benchmark came to: its fastest run.
@@ -37,7 +38,7 @@ func (b *bench) measure(ctx context.Context, m benchmark) (measurement, error) {
 	if err != nil {
 		return measurement{}, err
 	}
-	rest()
+	b.rest()
 	resetPeakMemory()
 	var best measurement
 	started := time.Now()
@@ -84,7 +85,8 @@ func (b *bench) rated(m benchmark, t measurement) measurement {
 }
 
 // rest gives back the memory of what was measured before.
-func rest() {
+func (b *bench) rest() {
+	tensor.ReleaseArenas(b.engine())
 	runtime.GC()
 	debug.FreeOSMemory()
 }
@@ -99,7 +101,7 @@ func (b *bench) pace(ctx context.Context, in io.Reader, chosen []benchmark) erro
 	if err != nil {
 		return err
 	}
-	rest()
+	b.rest()
 	lines := bufio.NewScanner(in)
 	answers := json.NewEncoder(b.stdout)
 	for {

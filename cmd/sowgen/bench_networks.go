@@ -61,8 +61,8 @@ func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, str
 		return m, nil
 	}
 	b.held = nil
-	rest()
-	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir, tensor.CPU{Precision: b.precision}) })
+	b.rest()
+	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir, b.engine()) })
 	if err != nil {
 		return m, fmt.Errorf("model %s: %w", b.model, err)
 	}

@@ -42,7 +42,7 @@ func TestBenchJSON(t *testing.T) {
 func TestBenchTable(t *testing.T) {
 	workIn(t)
 	o := must(t, tinyBench(t, "clip", "--threads", "1", "--profile", "cpu.pprof")...)
-	assert.Regexp(t, `^sowgen \S+, model \S+sd21, kernels \w+, 1 threads; the roof is \d+\.\d GFLOP`, o.stdout)
+	assert.Regexp(t, `^sowgen \S+, model \S+sd21, precision f32, kernels \w+, 1 threads; the roof is \d+\.\d GFLOP`, o.stdout)
 	assert.Regexp(t, `(?m)^ *clip +[\d.e-]+ +[\d.e-]+ +[\d.e-]+ +[\d.]+ +[\d.]+ +\d+ *$`, o.stdout)
 	assert.Equal(t, []string{"cpu.pprof"}, list(t, "."))
 }
