@@ -107,7 +107,7 @@ def measure(part, threads, log):
     """The fastest run of each peer."""
     able = [peer for peer in chosen if command(peer, part, threads)]
     processes, best = {}, {}
-    warm = part != 'first-step' and not part.startswith('cow-512')  # these two are not repeated for warming up
+    warm = part not in parts.COLD
     for turn in range(args.rounds + warm):
         for peer in list(able):
             try:

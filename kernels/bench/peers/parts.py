@@ -6,3 +6,6 @@ the time from the start of a program to its first evaluation of the UNet.
 """
 PARTS = ['clip', 'attention-4096x4096-5x64', 'attention-4096x4096-5x64-regions', 'unet-32-b1', 'unet-64-b1', 'unet-64-b4', 'vae-encode-512',
          'vae-decode-512', 'cow-128', 'cow-512-c1', 'first-step']
+
+# These take so long that they are measured at once, without a run for warming up.
+COLD = {'unet-64-b4', 'vae-encode-512', 'vae-decode-512', 'cow-512-c1', 'first-step'}
