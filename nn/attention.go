@@ -41,14 +41,30 @@ func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
 	return a.attend(x, context, tensor.AttnParams{})
 }
 
+// KeysValues returns the keys and values [n, keys, c] of context [n, keys, c'], for [Attention.Read].
+func (a *Attention) KeysValues(context *tensor.Tensor) (k, v *tensor.Tensor) {
+	return a.ToK.Forward(context), a.ToV.Forward(context)
+}
+
+// Read is Cross with the context's keys and values, which may have been computed long before.
+func (a *Attention) Read(x, k, v *tensor.Tensor) *tensor.Tensor {
+	return a.read(x, k, v, tensor.AttnParams{})
+}
+
 func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
+	k, v := a.KeysValues(context)
+	return a.read(x, k, v, p)
+}
+
+func (a *Attention) read(x, k, v *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
 	p.Heads = a.Heads
 	q := a.ToQ.Forward(x)
-	if n, s := context.Shape()[0], q.Shape(); n != s[0] {
+	if n, s := k.Shape()[0], q.Shape(); n != s[0] {
 		q = tensor.BroadcastTo(q, n, s[1], s[2])
 	}
-	return a.ToOut.Forward(tensor.Attention(q, a.ToK.Forward(context), a.ToV.Forward(context), p))
+	return a.ToOut.Forward(tensor.Attention(q, k, v, p))
 }
 
 // FeedForward is the transformer's gated two-layer network (GEGLU).

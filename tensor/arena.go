@@ -91,13 +91,24 @@ func (a *Arena) Return(results ...**Tensor) {
 			*y = plain
 		}
 	}
+	a.end()
+	a.settle()
+	arenas.put(a)
+}
+
+// Close ends the arena and gives its memory back to the device. It is for one that came from [NewArena] and holds what several evaluations
+// read. No tensor of it may be used afterwards.
+func (a *Arena) Close() {
+	a.end()
+	a.release()
+}
+
+func (a *Arena) end() {
 	a.giveBack(0, nil)
 	for _, t := range a.entered {
 		t.gone = true
 	}
 	a.live, a.entered = a.live[:0], a.entered[:0]
-	a.settle()
-	arenas.put(a)
 }
 
 // Scope is a stretch of an evaluation at whose end all but the results is given back.

@@ -33,12 +33,15 @@ func Borrow(e Engine) *Arena {
 	d := arenas.on(e)
 	last := len(d.idle) - 1
 	if last < 0 {
-		return &Arena{device: e}
+		return NewArena(e)
 	}
 	a := d.idle[last]
 	d.idle = d.idle[:last]
 	return a
 }
+
+// NewArena returns an arena on e that is not one of those that evaluations borrow.
+func NewArena(e Engine) *Arena { return &Arena{device: device(e)} }
 
 func (r *registry) put(a *Arena) {
 	r.Lock()

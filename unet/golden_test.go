@@ -98,6 +98,30 @@ func TestStepsAllocateNothing(t *testing.T) {
 	require.Equal(t, peak, tensor.ArenaPeak(tensor.CPU{}))
 }
 
+// TestPreparedPrompts: keys and values that were computed once give the bytes of those computed at every step, and do not outlive Close.
+func TestPreparedPrompts(t *testing.T) {
+	for _, kind := range []string{"sd15", "sd21"} {
+		m, golden := load(t, kind)
+		in := Input{Sample: tensor.Slice(tensor.ToChannelsLast(read(t, golden, "unet/sample")), 0, 0, 1), Context: read(t, golden, "unet/encoder_hidden_states")}
+		prompts, err := m.Prepare(in.Context)
+		require.NoError(t, err)
+		for _, in.Timestep = range []float32{1, 981} {
+			want, err := m.Forward(context.Background(), in)
+			require.NoError(t, err)
+			got, err := m.Forward(context.Background(), Input{Sample: in.Sample, Timestep: in.Timestep, Prompts: prompts})
+			require.NoError(t, err)
+			require.Equal(t, tensor.Floats(want), tensor.Floats(got))
+		}
+		_, err = m.Forward(context.Background(), Input{Sample: tensor.New(3, 16, 16, 4), Prompts: prompts})
+		require.EqualError(t, err, "unet: prompts: want 3, the n of the sample, got 2")
+		_, err = m.Prepare(tensor.New(2, 3))
+		require.ErrorContains(t, err, "unet: context: want [n, tokens, 32]")
+		prompts.Close()
+		_, err = m.Forward(context.Background(), Input{Sample: in.Sample, Prompts: prompts})
+		require.ErrorContains(t, err, "memory that was given back")
+	}
+}
+
 // TestRegionsReachEverySite checks that the rules take effect in every self-attention whose grid is large enough, and that neutral
 // rules change nothing.
 func TestRegionsReachEverySite(t *testing.T) {

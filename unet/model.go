@@ -68,7 +68,8 @@ type Input struct {
 	// cross-attention (at 64×64 cells its largest self-attention) is then computed once.
 	Sample   *tensor.Tensor
 	Timestep float32        // 0 … 999
-	Context  *tensor.Tensor // [n, tokens, cross_attention_dim]: the encoded prompts
+	Context  *tensor.Tensor // [n, tokens, cross_attention_dim]: the encoded prompts …
+	Prompts  *Prompts       // … or what Prepare made of them, which gives the same bytes
 
 	// Regions, if not nil, says for each self-attention which part of the picture may read which, on the site's own grid; a nil answer
 	// is plain attention. Everywhere makes it from regions of the latent grid.
@@ -81,20 +82,29 @@ type Input struct {
 	Map func(site Site, m Map)
 }
 
+// prompts is how many prompts are asked about.
+func (in *Input) prompts() int {
+	if in.Prompts != nil {
+		return in.Prompts.n
+	}
+	return in.Context.Shape()[0]
+}
+
 // evaluation is what every block of one Forward reads.
 type evaluation struct {
 	Input
-	temb    *tensor.Tensor // [1, timeDim]
-	context *tensor.Tensor
+	arena *tensor.Arena
+	n     int            // prompts
+	temb  *tensor.Tensor // [1, timeDim]
 }
 
 // forAll returns x for every prompt of the batch.
 func (e *evaluation) forAll(x *tensor.Tensor) *tensor.Tensor {
-	n, s := e.context.Shape()[0], x.Shape()
-	if s[0] == n {
+	s := x.Shape()
+	if s[0] == e.n {
 		return x
 	}
-	return tensor.BroadcastTo(x, n, s[1], s[2], s[3])
+	return tensor.BroadcastTo(x, e.n, s[1], s[2], s[3])
 }
 
 // selfAttention returns the tokens that the attention at site is to see, its parameters, and what to call after it. The tokens are x
@@ -107,14 +117,23 @@ func (e *evaluation) selfAttention(site Site, x *tensor.Tensor) (tokens *tensor.
 	if p.Regions == nil {
 		return x, p, done
 	}
-	if n, s := e.context.Shape()[0], x.Shape(); s[0] < n && len(p.Regions.PerHead) > site.Heads {
-		x = tensor.BroadcastTo(x, n, s[1], s[2])
+	if s := x.Shape(); s[0] < e.n && len(p.Regions.PerHead) > site.Heads {
+		x = tensor.BroadcastTo(x, e.n, s[1], s[2])
 	}
 	if e.Mass != nil {
 		p.Mass = make([]float32, x.Shape()[0]*site.Heads*len(p.Regions.Rules)*len(p.Regions.Rules))
 		done = func() { e.Mass(site, p.Mass) }
 	}
 	return x, p, done
+}
+
+// crossAttention returns what x [n or 1, tokens, c] reads of the prompts.
+func (e *evaluation) crossAttention(a *nn.Attention, x *tensor.Tensor) *tensor.Tensor {
+	if e.Prompts == nil {
+		return a.Cross(x, e.Context)
+	}
+	kv := e.Prompts.read[a]
+	return a.Read(x, e.arena.Enter(kv[0]), e.arena.Enter(kv[1]))
 }
 
 // Forward returns the prediction [n, h, w, out] for the noisy latents: the noise or, for models trained so, the velocity. It returns
@@ -128,7 +147,7 @@ func (m *Model) Forward(ctx context.Context, in Input) (y *tensor.Tensor, err er
 	defer arena.Return(&y)
 	in.Sample, in.Context = arena.Enter(in.Sample), arena.Enter(in.Context)
 	sinusoids := arena.Enter(nn.Timesteps(in.Timestep, m.Config.BlockOutChannels[0], m.Config.FlipSinToCos, float32(m.Config.FreqShift)))
-	e := &evaluation{Input: in, temb: m.timeEmbedding.Forward(sinusoids), context: in.Context}
+	e := &evaluation{Input: in, arena: arena, n: in.prompts(), temb: m.timeEmbedding.Forward(sinusoids)}
 
 	x := m.convIn.Forward(in.Sample)
 	skips := []*tensor.Tensor{x}
@@ -154,11 +173,24 @@ func (m *Model) check(in Input) error {
 		return fmt.Errorf("unet: sample: want [n, h, w, %d], got %v", m.Config.InChannels, shapeOf(in.Sample))
 	}
 	n := in.Sample.Shape()[0]
-	if in.Context == nil || in.Context.Dims() != 3 || in.Context.Shape()[2] != m.Config.CrossAttentionDim || n != 1 && n != in.Context.Shape()[0] {
-		return fmt.Errorf("unet: context: want [n, tokens, %d] for the n = %d of the sample, got %v", m.Config.CrossAttentionDim, n, shapeOf(in.Context))
+	switch {
+	case in.Prompts == nil:
+		if err := m.checkContext(in.Context, n); err != nil {
+			return err
+		}
+	case n != 1 && n != in.Prompts.n:
+		return fmt.Errorf("unet: prompts: want %d, the n of the sample, got %d", n, in.Prompts.n)
 	}
 	if !(in.Timestep >= 0 && in.Timestep <= 1e6) {
 		return fmt.Errorf("unet: timestep %g is out of range, want 0 … 999", in.Timestep)
+	}
+	return nil
+}
+
+// checkContext reports a context that does not fit the network or a sample of n.
+func (m *Model) checkContext(context *tensor.Tensor, n int) error {
+	if context == nil || context.Dims() != 3 || context.Shape()[2] != m.Config.CrossAttentionDim || n != 1 && n != context.Shape()[0] {
+		return fmt.Errorf("unet: context: want [n, tokens, %d] for the n = %d of the sample, got %v", m.Config.CrossAttentionDim, n, shapeOf(context))
 	}
 	return nil
 }

@@ -76,6 +76,6 @@ func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y
 	}
 	x = tensor.Add(x, b.Attn1.Self(tokens, p))
 	done()
-	x = tensor.Add(x, b.Attn2.Cross(b.Norm2.Forward(x), e.context))
+	x = tensor.Add(x, e.crossAttention(b.Attn2, b.Norm2.Forward(x)))
 	return tensor.Add(x, b.FF.Forward(b.Norm3.Forward(x)))
 }
