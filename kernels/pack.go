@@ -47,6 +47,15 @@ func newPacked(k, n int, f Format) *Packed {
 	return p
 }
 
+// PackedBytes is how much memory a [k, n] matrix takes.
+func PackedBytes(k, n int, f Format) int64 {
+	bytes := int64(ceilDiv(n, panel)) * panel * int64(k)
+	if f == F32 {
+		return 4 * bytes
+	}
+	return 2 * bytes
+}
+
 // block gives the rows from … from+rows-1 of the panels first … last-1 as float32: a panel's begin stride after the one's
 // before. They lie in b itself or, widened, in buf, which must have room for rows·32 values a panel.
 func (b *Packed) block(m *implementation, buf []float32, first, last, from, rows int) (x []float32, stride int) {

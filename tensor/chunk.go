@@ -25,6 +25,9 @@ const smallestChunk = 4 << 20
 // newChunk allocates room for at least n elements on e.
 func newChunk(e Engine, n int) (*chunk, error) {
 	n = max(n, smallestChunk)
+	if _, dry := e.(*Dry); dry {
+		n = max(n, 1<<40) // one chunk that never ends, as on the CPU
+	}
 	if e.AllocAccessible() {
 		host := allocateHost(n)
 		return &chunk{host: host, size: len(host)}, nil

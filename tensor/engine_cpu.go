@@ -70,14 +70,15 @@ func (e CPU) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
 	return e.settle(p, kh*kw), nil
 }
 
+const smallWeight = 1 << 17 // elements
+
 // settle returns a weight of so many taps as it stays in memory: in 16 bits if that loses nothing or is asked for. Small ones stay float32:
 // there is little to save, and with few rows on the other side widening would be a good part of the work.
 func (e CPU) settle(p *kernels.Packed, taps int) *kernels.Packed {
-	const small = 1 << 17
 	switch {
 	case e.Precision == Mixed && taps == 1:
 		return p.Mixed()
-	case p.K()*p.N() < small:
+	case p.K()*p.N() < smallWeight:
 		return p.Widen()
 	}
 	return p.Narrow()
