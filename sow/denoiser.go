@@ -2,6 +2,7 @@ package sow
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/rules"
@@ -9,11 +10,14 @@ import (
 	"github.com/sowgen/sowgen/unet"
 )
 
-// guided is a denoiser: the UNet asked once for several prompts, and how their answers become one.
+// guided is a denoiser: the UNet asked for several prompts, and how their answers become one.
 type guided struct {
-	unet     *unet.Model
+	unet     *network[unet.Config, *unet.Model]
 	schedule *sampler.Schedule
-	contexts *tensor.Tensor // [prompts, tokens, hidden]
+	contexts []*tensor.Tensor // each [1, tokens, hidden]
+	answers  []int            // for each prediction that combine wants, which context's it is
+	batch    int              // how many prompts go through the UNet at once
+	prompts  []*unet.Prompts  // of each batch, from the first step on
 	combine  func(predictions []*tensor.Tensor) *tensor.Tensor
 	roles    []rules.Role
 	rules    *rules.Compiled                 // nil: none
@@ -22,36 +26,81 @@ type guided struct {
 	spent    func(prompts, cells int)        // counts the work
 }
 
-// Predict implements [sampler.Denoiser]. All prompts go through in one batch on the same latents.
+// Predict implements [sampler.Denoiser]. The prompts go through on the same latents, in one batch if memory allows; the answers are the same
+// bytes in any case.
 func (g *guided) Predict(ctx context.Context, x *tensor.Tensor, timestep int) (eps *tensor.Tensor, err error) {
 	defer tensor.Catch(&err)
-	n := g.contexts.Shape()[0]
-	s := x.Shape()
-	in := unet.Input{Sample: x, Timestep: float32(timestep), Context: g.contexts}
-	if g.rules != nil {
-		now := *g.moment
-		now.Timestep, now.Roles = timestep, g.roles
-		if in.Regions = g.rules.At(now); g.watched != nil {
-			g.watched(&in, now)
-		}
-	}
-	out, err := g.unet.Forward(ctx, in)
+	model, err := g.prepare()
 	if err != nil {
 		return nil, err
 	}
-	g.spent(n, s[1]*s[2])
-	return g.schedule.Eps(g.combine(tensor.Split(out, 0, n)), x, timestep), nil
+	in := unet.Input{Sample: x, Timestep: float32(timestep)}
+	var predictions []*tensor.Tensor
+	for i, prompts := range g.prompts {
+		from, to := i*g.batch, min((i+1)*g.batch, len(g.contexts))
+		if g.rules != nil {
+			now := *g.moment
+			now.Timestep, now.Roles = timestep, g.roles[from:to]
+			if in.Regions = g.rules.At(now); g.watched != nil {
+				g.watched(&in, now)
+			}
+		}
+		in.Prompts = prompts
+		out, err := model.Forward(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		predictions = append(predictions, tensor.Split(out, 0, to-from)...)
+	}
+	var answers []*tensor.Tensor
+	for _, i := range g.answers {
+		answers = append(answers, predictions[i])
+	}
+	s := x.Shape()
+	g.spent(len(g.contexts), s[1]*s[2])
+	return g.schedule.Eps(g.combine(answers), x, timestep), nil
+}
+
+// prepare returns the UNet, which has by then read the prompts.
+func (g *guided) prepare() (*unet.Model, error) {
+	model, err := g.unet.get()
+	if err != nil || g.prompts != nil {
+		return model, err
+	}
+	for batch := range slices.Chunk(g.contexts, g.batch) {
+		p, err := model.Prepare(tensor.Concat(0, batch...))
+		if err != nil {
+			return nil, err
+		}
+		g.prompts = append(g.prompts, p)
+	}
+	return model, nil
+}
+
+// close gives back what the UNet has read of the prompts. The denoiser may go on, and then reads them again.
+func (g *guided) close() {
+	for _, p := range g.prompts {
+		p.Close()
+	}
+	g.prompts = nil
 }
 
 // plainGuidance is classifier-free guidance (Ho & Salimans 2022) away from negative: two prompts, or one where scale ≤ 1 makes the
 // other unused.
 func (r *run) plainGuidance(ctx context.Context, negative string, scale float64) (*guided, error) {
-	if scale <= 1 {
-		return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor { return p[0] }, asked{rules.Text, r.plan.Prompt})
+	combine := func(p []*tensor.Tensor) *tensor.Tensor { return p[len(p)-1] }
+	if scale > 1 {
+		combine = func(p []*tensor.Tensor) *tensor.Tensor { return sampler.Guide(p[0], p[1], float32(scale)) }
 	}
-	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
-		return sampler.Guide(p[0], p[1], float32(scale))
-	}, asked{rules.Negative, negative}, asked{rules.Text, r.plan.Prompt})
+	return r.guided(ctx, combine, r.plainPrompts(negative, scale))
+}
+
+func (r *run) plainPrompts(negative string, scale float64) []asked {
+	text := asked{rules.Text, r.plan.Prompt}
+	if scale <= 1 {
+		return []asked{text}
+	}
+	return []asked{{rules.Negative, negative}, text}
 }
 
 // maskedGuidance is the cycles' guidance by four prompts: outside the condition, away from what must not appear a second time and
@@ -62,7 +111,15 @@ func (r *run) maskedGuidance(ctx context.Context) (*guided, error) {
 	}
 	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.MaskedGuide(p[0], p[1], p[2], p[3], r.mask, float32(r.Guidance))
-	}, asked{rules.Negative, r.Negative}, asked{rules.Text, r.plan.Prompt}, asked{rules.Suppress, r.Suppress}, asked{rules.Diverse, r.Diverse})
+	}, r.maskedPrompts())
+}
+
+func (r *run) maskedPrompts() []asked {
+	plain := r.plainPrompts(r.Negative, r.Guidance)
+	if !r.MaskedGuidance || len(plain) == 1 {
+		return plain
+	}
+	return append(plain, asked{rules.Suppress, r.Suppress}, asked{rules.Diverse, r.Diverse})
 }
 
 // asked is a prompt and what it is there for.
@@ -71,22 +128,51 @@ type asked struct {
 	text string
 }
 
-func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor.Tensor, prompts ...asked) (*guided, error) {
-	var contexts []*tensor.Tensor
-	var roles []rules.Role
+// distinct returns the prompts the UNet is to be asked about, and for each of all which of them answers it: equal texts have the same answer,
+// unless a rule is for one role alone.
+func (r *run) distinct(all []asked) (prompts []asked, answers []int) {
+	apart := slices.ContainsFunc(r.program().Rules, func(rule rules.Rule) bool { return rule.Roles != nil })
+	for _, p := range all {
+		at := slices.IndexFunc(prompts, func(q asked) bool { return q.text == p.text && !apart })
+		if at < 0 {
+			at = len(prompts)
+			prompts = append(prompts, p)
+		}
+		answers = append(answers, at)
+	}
+	return prompts, answers
+}
+
+func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor.Tensor, all []asked) (*guided, error) {
+	g := &guided{
+		unet: r.unet, schedule: r.ddim.Schedule(), batch: r.report.Memory.Batch, combine: combine, spent: r.count, rules: r.rules, moment: &r.moment,
+	}
+	prompts, answers := r.distinct(all)
 	for _, p := range prompts {
 		c, err := r.encodePrompt(ctx, p.text)
 		if err != nil {
 			return nil, err
 		}
-		contexts, roles = append(contexts, c), append(roles, p.role)
-	}
-	g := &guided{
-		unet: r.unet, schedule: r.ddim.Schedule(), contexts: tensor.Concat(0, contexts...), combine: combine, spent: r.count,
-		roles: roles, rules: r.rules, moment: &r.moment,
+		g.contexts, g.roles = append(g.contexts, c), append(g.roles, p.role)
 	}
 	if r.capture != nil {
 		g.watched = r.watched
 	}
+	g.answers = answers
 	return g, nil
+}
+
+// encodePrompts encodes every prompt of the run, after which the text encoder has nothing more to do.
+func (r *run) encodePrompts(ctx context.Context) error {
+	all := r.plainPrompts(r.Negative, r.Guidance)
+	if r.Method != Text {
+		all = slices.Concat(r.plainPrompts("", r.inversionGuidance()), r.maskedPrompts(), r.plainPrompts("", r.Guidance))
+	}
+	for _, p := range all {
+		if _, err := r.encodePrompt(ctx, p.text); err != nil {
+			return err
+		}
+	}
+	r.leave(r.text.drop)
+	return nil
 }

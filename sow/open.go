@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"github.com/sowgen/sowgen/clip"
-	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/tensor"
@@ -52,13 +51,13 @@ func OpenFS(fsys fs.FS, name string, options ...Option) (*Pipeline, error) {
 	for _, option := range options {
 		option(p)
 	}
-	if err := p.load(fsys); err != nil {
+	if err := p.open(fsys); err != nil {
 		return nil, fmt.Errorf("sow: model %s: %w", name, err)
 	}
 	return p, nil
 }
 
-func (p *Pipeline) load(fsys fs.FS) (err error) {
+func (p *Pipeline) open(fsys fs.FS) (err error) {
 	if p.scheduler, err = sampler.ReadConfig(fsys, "scheduler/scheduler_config.json"); err != nil {
 		return err
 	}
@@ -92,31 +91,24 @@ func (p *Pipeline) load(fsys fs.FS) (err error) {
 	if p.Defaults, err = readDefaults(fsys, &network, &autoencoder); err != nil {
 		return err
 	}
-	if err := p.component(fsys, "text_encoder", "model", func(src weights.Source) (err error) {
-		p.text, err = clip.Load(text, src)
-		return err
-	}); err != nil {
-		return err
+	p.text = newNetwork(p, fsys, "text_encoder", "model", text, clip.Load)
+	p.unet = newNetwork(p, fsys, "unet", "diffusion_pytorch_model", network, unet.Load)
+	p.vae = newNetwork(p, fsys, "vae", "diffusion_pytorch_model", autoencoder, vae.Load)
+	if p.lowMemory {
+		return p.outline()
 	}
-	if err := p.component(fsys, "unet", "diffusion_pytorch_model", func(src weights.Source) (err error) {
-		p.unet, err = unet.Load(network, src)
-		return err
-	}); err != nil {
-		return err
-	}
-	return p.component(fsys, "vae", "diffusion_pytorch_model", func(src weights.Source) (err error) {
-		p.vae, err = vae.Load(autoencoder, src)
-		return err
-	})
+	return p.load()
 }
 
-// component opens a folder of weights for as long as load reads them.
-func (p *Pipeline) component(fsys fs.FS, folder, base string, load func(weights.Source) error) error {
-	src, err := weights.OpenFolder(fsys, folder, base)
-	if err != nil {
+// load reads all networks.
+func (p *Pipeline) load() error {
+	if err := p.text.load(); err != nil {
 		return err
 	}
-	return errors.Join(load(weights.On(p.engine, src)), src.Close())
+	if err := p.unet.load(); err != nil {
+		return err
+	}
+	return p.vae.load()
 }
 
 // Defaults returns the parameters that a model folder asks for, from its configs alone.

@@ -24,11 +24,15 @@ type Pipeline struct {
 	Model     string // what Open was asked for
 	Defaults  Params // the model's own: DefaultParams changed by its size and its sow.json
 	tokenizer *clip.Tokenizer
-	text      *clip.Model
-	unet      *unet.Model
-	vae       *vae.Model
+	text      *network[clip.Config, *clip.Model]
+	unet      *network[unet.Config, *unet.Model]
+	vae       *network[vae.Config, *vae.Model]
 	scheduler sampler.Config
 	engine    tensor.Engine
+
+	lowMemory   bool
+	memoryLimit int64 // 0: what is left
+	outlines    outlines
 }
 
 // Request is a picture to make.
@@ -82,6 +86,10 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 	if err != nil {
 		return nil, err
 	}
+	r.begin(StageEncode)
+	if err := r.encodePrompts(ctx); err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
 	var latents *tensor.Tensor
 	if r.Method == Text {
 		latents, err = r.textToImage(ctx)
@@ -91,6 +99,8 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 	if err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}
+	r.leave(r.unet.drop)
+	defer r.leave(r.vae.drop)
 	return r.finish(ctx, latents)
 }
 
@@ -136,6 +146,9 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 		r.conditions = append(r.conditions, placed)
 	}
 	r.progress.total = r.estimate()
+	if r.report.Memory, err = r.fit(); err != nil {
+		return nil, err
+	}
 	return r, r.modulate()
 }
 
@@ -193,11 +206,11 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 
 // textToImage is plain DDIM sampling from noise.
 func (r *run) textToImage(ctx context.Context) (*tensor.Tensor, error) {
-	r.begin(StageEncode)
 	denoiser, err := r.plainGuidance(ctx, r.Negative, r.Guidance)
 	if err != nil {
 		return nil, err
 	}
+	defer denoiser.close()
 	f := r.vae.Config.Factor()
 	x := r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
 	r.begin(StageFinal)
@@ -206,7 +219,6 @@ func (r *run) textToImage(ctx context.Context) (*tensor.Tensor, error) {
 
 // grow is COW, and SOW where the plan relates regions to the condition: seed initialisation, inversion, cycles, final phase.
 func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
-	r.begin(StageEncode)
 	x, err := r.plant(ctx)
 	if err != nil {
 		return nil, err
@@ -215,14 +227,17 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.begin(StageCycle)
+	x, err = r.cycle(ctx, x, cycles)
+	cycles.close()
+	if err != nil {
+		return nil, err
+	}
 	final, err := r.plainGuidance(ctx, "", r.Guidance)
 	if err != nil {
 		return nil, err
 	}
-	r.begin(StageCycle)
-	if x, err = r.cycle(ctx, x, cycles); err != nil {
-		return nil, err
-	}
+	defer final.close()
 	r.begin(StageFinal)
 	return r.final(ctx, x, r.replace, r.EtaFinal, final)
 }
@@ -234,6 +249,7 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer inversion.close()
 	// The stream of random numbers: first the conditions', then the canvas's sample.
 	var seeds []*tensor.Tensor
 	for _, c := range r.conditions {
@@ -251,6 +267,7 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.leave(func() {})
 	r.begin(StageInvert)
 	if err := r.layOut(ctx, x, seeds, inversion); err != nil {
 		return nil, err
@@ -270,6 +287,9 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 	r.overlay = make([]*tensor.Tensor, r.back+1)
 	for k := range r.overlay {
 		r.overlay[k] = tensor.New(s...)
+	}
+	if _, err := inversion.prepare(); err != nil {
+		return err
 	}
 	alone := *inversion
 	alone.rules = nil // the regions are those of the canvas
@@ -310,7 +330,11 @@ func (r *run) encodePrompt(ctx context.Context, text string) (*tensor.Tensor, er
 	if cut != "" {
 		r.warn("the prompt is longer than the model's %d tokens; it does not see %q", length, cut)
 	}
-	c, err := r.text.Encode(ctx, ids)
+	encoder, err := r.text.get()
+	if err != nil {
+		return nil, err
+	}
+	c, err := encoder.Encode(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -320,7 +344,11 @@ func (r *run) encodePrompt(ctx context.Context, text string) (*tensor.Tensor, er
 
 // encodePicture returns a sample of a picture's latents and their mean, both scaled as the UNet has them.
 func (r *run) encodePicture(ctx context.Context, img *image.NRGBA) (sample, mean *tensor.Tensor, err error) {
-	mean, logvar, err := r.vae.Encode(ctx, picture.ToTensor(img))
+	autoencoder, err := r.vae.get()
+	if err != nil {
+		return nil, nil, err
+	}
+	mean, logvar, err := autoencoder.Encode(ctx, picture.ToTensor(img))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -332,7 +360,11 @@ func (r *run) encodePicture(ctx context.Context, img *image.NRGBA) (sample, mean
 
 // decode returns the picture [1, h, w, 3] in [0, 1] of scaled latents.
 func (r *run) decode(ctx context.Context, latents *tensor.Tensor) (*tensor.Tensor, error) {
-	x, err := r.vae.Decode(ctx, tensor.Scale(latents, 1/float32(r.vae.Config.ScalingFactor)))
+	autoencoder, err := r.vae.get()
+	if err != nil {
+		return nil, err
+	}
+	x, err := autoencoder.Decode(ctx, tensor.Scale(latents, 1/float32(r.vae.Config.ScalingFactor)))
 	if err != nil {
 		return nil, err
 	}

@@ -23,22 +23,17 @@ type progress struct {
 func (r *run) estimate() int64 {
 	f := r.vae.Config.Factor()
 	whole := int64(r.Height/f) * int64(r.Width/f)
-	prompts := func(guidance float64) int64 {
-		if guidance > 1 {
-			return 2
-		}
-		return 1
+	count := func(all []asked) int64 {
+		prompts, _ := r.distinct(all)
+		return int64(len(prompts))
 	}
 	if r.Method == Text {
-		return whole * int64(r.Steps) * prompts(r.Guidance)
+		return whole * int64(r.Steps) * count(r.plainPrompts(r.Negative, r.Guidance))
 	}
-	cycle := prompts(r.Guidance)
-	if r.MaskedGuidance && cycle == 2 {
-		cycle = 4
-	}
-	total := whole * (int64(r.replace)*(prompts(r.inversionGuidance())+prompts(r.Guidance)) + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
+	invert, cycle, final := count(r.plainPrompts("", r.inversionGuidance())), count(r.maskedPrompts()), count(r.plainPrompts("", r.Guidance))
+	total := whole * (int64(r.replace)*(invert+final) + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
 	for _, c := range r.conditions {
-		total += int64(c.box.Dx()/f) * int64(c.box.Dy()/f) * int64(r.back) * prompts(r.inversionGuidance())
+		total += int64(c.box.Dx()/f) * int64(c.box.Dy()/f) * int64(r.back) * invert
 	}
 	return total
 }

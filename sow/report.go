@@ -26,6 +26,7 @@ type Report struct {
 	Kept      *Kept            `json:"kept,omitempty"`   // nil without a condition
 	Warnings  []string         `json:"warnings,omitempty"`
 
+	Memory      Memory            `json:"memory"`
 	Evaluations map[Stage]int     `json:"evaluations"` // of the UNet, by stage, each prompt counted
 	Seconds     map[Stage]float64 `json:"seconds"`     // wall time, by stage
 	Total       float64           `json:"total_seconds"`

@@ -92,6 +92,33 @@ func numbers(words []string) (n []int, err error) {
 	return n, nil
 }
 
+// bytesValue is an amount of memory.
+type bytesValue struct{ bytes *int64 }
+
+func (v bytesValue) String() string {
+	if v.bytes == nil || *v.bytes == 0 {
+		return ""
+	}
+	return short(*v.bytes, "B")
+}
+func (v bytesValue) Type() string { return "SIZE" }
+
+func (v bytesValue) Set(s string) error {
+	number := strings.TrimRight(strings.ToLower(s), "ib ")
+	scale := 1.0
+	for unit, size := range map[string]float64{"m": 1e6, "g": 1e9, "t": 1e12} {
+		if n, ok := strings.CutSuffix(number, unit); ok {
+			number, scale = n, size
+		}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(n*scale >= 1e6 && n*scale < 1e15) {
+		return errors.New("want an amount of memory of at least a megabyte, such as 3GB or 800MB")
+	}
+	*v.bytes = int64(n * scale)
+	return nil
+}
+
 // seedValue is a number, or random.
 type seedValue struct {
 	value  *uint64

@@ -44,6 +44,8 @@ type generate struct {
 	threads   int
 	precision tensor.Precision
 
+	maxMemory int64 // 0: what there is
+
 	output, latents, savePlan string
 	capture                   string
 	json, force               bool
@@ -139,11 +141,21 @@ func (g *generate) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	collectOften()
 	g.settle(pipeline.Defaults)
-	show := newProgress(g.stderr, g.json, g.params.Cycles)
-	defer show.close()
-	request.Params, request.Progress = &g.params, show.event
+	request.Params = &g.params
+	memory, err := pipeline.Memory(*request)
+	if err != nil {
+		return g.explain(err)
+	}
+	var show progress = silence{}
+	defer func() { show.close() }()
+	request.Progress = func(e sow.Event) {
+		if show == (silence{}) && !g.json { // all that could be refused has been
+			fmt.Fprintf(g.stderr, "up to %s of memory\n", short(memory.Peak, "B"))
+			show = newProgress(g.stderr, g.params.Cycles)
+		}
+		show.event(e)
+	}
 	if g.capture != "" {
 		request.Capture = &capture.Capture{}
 	}
@@ -231,7 +243,9 @@ func (g *generate) open(ctx context.Context) (*sow.Pipeline, error) {
 	if _, err := sow.Folder(g.model); err != nil {
 		return nil, err
 	}
-	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(g.model, sow.On(tensor.CPU{Precision: g.precision})) })
+	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) {
+		return sow.Open(g.model, sow.On(tensor.CPU{Precision: g.precision}), sow.LowMemory(), sow.MemoryLimit(g.maxMemory))
+	})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return p, err
 	}

@@ -89,6 +89,21 @@ func TestBuiltin(t *testing.T) {
 	assert.Equal(t, []string{"out.png"}, list(t, "."))
 }
 
+// TestMaxMemory: what does not fit is refused in a line that says what would; where fewer prompts at a time fit, the picture is the same.
+func TestMaxMemory(t *testing.T) {
+	workIn(t)
+	sowgen(t, quick(t, "--size", "512x512", "--max-memory", "60MB", "-o", "out.png")...).refuses(t, exitFailed, nil,
+		"MB of memory, there is room for 60 MB: what fits is a picture of ")
+	must(t, quick(t, "--max-memory", "60MB", "-o", "a.png")...)
+	o := must(t, quick(t, "-o", "b.png")...)
+	assert.Regexp(t, `^up to \d+\.\d MB of memory\n`, o.stderr)
+	a, err := os.ReadFile("a.png")
+	require.NoError(t, err)
+	b, err := os.ReadFile("b.png")
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(a, b))
+}
+
 // TestSameBytes: neither the number of threads nor chance changes a byte.
 func TestSameBytes(t *testing.T) {
 	workIn(t)
@@ -208,6 +223,7 @@ func TestJSONReport(t *testing.T) {
 		Kept                                            map[string]float64
 		Condition                                       inputFile
 		Placed                                          []int
+		Memory                                          map[string]int64
 		Evaluations                                     map[string]int
 		Seconds                                         map[string]float64
 		TotalSeconds                                    float64 `json:"total_seconds"`

@@ -28,6 +28,7 @@ type inspection struct {
 	Components []inspected `json:"components"`
 	Unused     []string    `json:"unused,omitempty"`   // folders that nothing here reads
 	Defaults   *defaults   `json:"defaults,omitempty"` // of a model that loads
+	Memory     int64       `json:"memory,omitempty"`   // bytes that generate takes with them
 	Problems   []string    `json:"problems"`
 }
 
@@ -149,13 +150,10 @@ func (c component) lies(fsys fs.FS) bool {
 
 // model inspects all components, and whether they make a model together.
 func (in *inspection) model(ctx context.Context, fsys fs.FS) {
-	pipeline, err := sow.OpenFS(fsys, in.Path)
+	pipeline, err := sow.OpenFS(fsys, in.Path, sow.LowMemory()) // one network at a time
 	for _, c := range components {
 		if ctx.Err() != nil {
 			return
-		}
-		if pipeline != nil {
-			c.check = nil // all is well already
 		}
 		in.component(fsys, c.name, c)
 	}
@@ -164,12 +162,25 @@ func (in *inspection) model(ctx context.Context, fsys fs.FS) {
 	}
 	if pipeline != nil {
 		in.Defaults = &defaults{pipeline.Defaults.Width, pipeline.Defaults.Height, pipeline.Defaults}
+		in.memory(pipeline)
 	}
 	entries, _ := fs.ReadDir(fsys, ".") // what cannot be listed cannot be unused
 	for _, e := range entries {
 		if e.IsDir() && !slices.ContainsFunc(components, func(c component) bool { return c.name == e.Name() }) {
 			in.Unused = append(in.Unused, e.Name())
 		}
+	}
+}
+
+// memory notes what a picture takes.
+func (in *inspection) memory(p *sow.Pipeline) {
+	m, err := p.Memory(sow.Request{Prompt: "a prompt"})
+	var wrong *sow.MemoryError
+	if errors.As(err, &wrong) { // on this machine
+		m, err = wrong.Memory, nil
+	}
+	if err == nil {
+		in.Memory = m.Peak
 	}
 }
 
@@ -259,6 +270,9 @@ func (in *inspection) print(w io.Writer) error {
 	if d := in.Defaults; d != nil {
 		fmt.Fprintf(w, "\ndefaults: --size %dx%d --method %s --steps %d --cycles %d --guidance %g --inversion-guidance %g --masked-guidance=%t\n",
 			d.Width, d.Height, d.Method, d.Steps, d.Cycles, d.Guidance, d.InversionGuidance, d.MaskedGuidance)
+	}
+	if in.Memory > 0 {
+		fmt.Fprintf(w, "memory: up to %s with these defaults\n", short(in.Memory, "B"))
 	}
 	_, err := fmt.Fprintln(w)
 	if len(in.Problems) == 0 {

@@ -20,11 +20,8 @@ type progress interface {
 	close() // may be called twice
 }
 
-// newProgress returns a bar on a terminal, plain lines elsewhere, and nothing if quiet.
-func newProgress(w io.Writer, quiet bool, cycles int) progress {
-	if quiet {
-		return silence{}
-	}
+// newProgress returns a bar on a terminal and plain lines elsewhere.
+func newProgress(w io.Writer, cycles int) progress {
 	if isTerminal(w) {
 		return newBar(cycles, mpb.WithOutput(w))
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package sow
+
+// machineLimit cannot be told here.
+func machineLimit() int64 { return 0 }
