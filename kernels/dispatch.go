@@ -40,7 +40,7 @@ func init() {
 // runnable lists what this processor can run, the fastest first.
 func runnable() []*implementation { return append(assembly(), &plainGo) }
 
-// Implementation names the inner loops in use: "avx512", "avx2" or "go". The fastest that the processor can run is chosen at
+// Implementation names the inner loops in use: "avx512bf16", "avx512", "avx2" or "go". The fastest that the processor can run is chosen at
 // start; the environment variable SOWGEN_KERNELS overrides the choice.
 func Implementation() string { return active.Load().name }
 

@@ -56,16 +56,29 @@ func PackedBytes(k, n int, f Format) int64 {
 	return 2 * bytes
 }
 
-// block gives the rows from … from+rows-1 of the panels first … last-1 as float32: a panel's begin stride after the one's
-// before. They lie in b itself or, widened, in buf, which must have room for rows·32 values a panel.
+// dots reports whether b goes through the loop for products of bfloat16.
+func (b *Packed) dots(m *implementation) bool { return b.mixed && m.Dot != nil }
+
+// block gives the rows from … from+rows-1 of the panels first … last-1, a panel's begin stride after the one's before: as float32, in b
+// itself or widened in buf, or in words of two rows if b.dots. buf must have room for rows·32 values a panel.
 func (b *Packed) block(m *implementation, buf []float32, first, last, from, rows int) (x []float32, stride int) {
 	if b.format == F32 {
 		return b.data[(first*b.k+from)*panel:], b.k * panel
 	}
-	for j := first; j < last; j++ {
-		m.widen(b.format, buf[(j-first)*rows*panel:][:rows*panel], b.half[(j*b.k+from)*panel:])
+	dots := b.dots(m)
+	stride = rows * panel
+	if dots {
+		stride = (rows + 1) / 2 * panel
 	}
-	return buf, rows * panel
+	for j := first; j < last; j++ {
+		dst, src := buf[(j-first)*stride:][:stride], b.half[(j*b.k+from)*panel:]
+		if dots {
+			m.PairRows(dst, src, rows)
+		} else {
+			m.widen(b.format, dst, src)
+		}
+	}
+	return buf, stride
 }
 
 // Mixed returns b for products of bfloat16: its numbers are rounded to that format, and an operation rounds those of the other side
@@ -238,13 +251,12 @@ func (b *Packed) Narrow() *Packed {
 	return b
 }
 
-// Widen returns b as float32.
+// Widen returns b as float32; what Mixed made stays as it is.
 func (b *Packed) Widen() *Packed {
-	if b.format == F32 {
+	if b.format == F32 || b.mixed {
 		return b
 	}
 	p := newPacked(b.k, b.n, F32)
-	p.mixed = b.mixed
 	Parallel(b.panels(), func(i int) {
 		from, to := i*b.k*panel, (i+1)*b.k*panel
 		active.Load().widen(b.format, p.data[from:to], b.half[from:to])

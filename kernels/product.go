@@ -57,7 +57,7 @@ func (p *product) run(chunks, rows int) {
 		p.scratch += padded(min(kBlock, p.b.k) * p.panels * panel)
 	}
 	if p.b.mixed {
-		p.scratch += padded(active.Load().Rows * min(kBlock, p.b.k))
+		p.scratch += padded((active.Load().Rows + 1) * min(kBlock, p.b.k))
 	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
 	*p = product{}
@@ -98,6 +98,7 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	segs, run := v.segs, v.run // in one block of the inner index
 	if run > kBlock {
 		segs, run = 1, ceilDiv(run, ceilDiv(run, kBlock))
+		run += run % 2 // a word of two does not reach over a border
 	} else if run > 0 {
 		segs = min(segs, max(1, kBlock/run))
 	}
@@ -113,7 +114,7 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	t.ACol = 1
 	var rounded []float32 // A of a tile
 	if p.b.mixed {
-		rounded = s.take(m.Rows * segs * run)
+		rounded = s.take((m.Rows + 1) * segs * run)
 	}
 	for s0 := 0; s0 < v.segs; s0 += segs {
 		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
@@ -126,7 +127,9 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 					t.Rows = (i+1)*v.width/tiles - x
 					t.A = v.data[line*v.line+x*v.row+s0*v.seg+k0:]
 					t.ARow, t.ASeg, t.Segs, t.K = v.row, v.seg, segs, run
-					if p.b.mixed {
+					if p.b.dots(m) {
+						pairRows(m, t, rounded)
+					} else if p.b.mixed {
 						roundRows(m, t, rounded)
 					}
 					part := part[(line*v.width+x)*ld:]
@@ -153,6 +156,23 @@ func roundRows(m *implementation, t *ref.Tile, buf []float32) {
 		}
 	}
 	t.A, t.ARow, t.Segs, t.K = buf, k, 1, k
+}
+
+// pairRows is roundRows in words of two.
+func pairRows(m *implementation, t *ref.Tile, buf []float32) {
+	k := t.Segs * t.K
+	words := (k + 1) / 2
+	for i := range t.Rows {
+		row := t.A[i*t.ARow:][:t.K]
+		if t.Segs > 1 {
+			for s := range t.Segs {
+				copy(buf[t.Rows*words+s*t.K:][:t.K], t.A[i*t.ARow+s*t.ASeg:])
+			}
+			row = buf[t.Rows*words:][:k]
+		}
+		m.Pairs(buf[i*words:][:words], row)
+	}
+	t.A, t.ARow, t.Segs, t.K = buf, words, 1, words
 }
 
 // direct says whether panel j can be stored from the inner loop: whole and without an activation.
@@ -182,7 +202,11 @@ func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out,
 			t.Add, t.AddStride = p.ep.Residual[at:], p.ldd
 		}
 	}
-	m.Matrix(t)
+	if p.b.dots(m) {
+		m.Dot(t)
+	} else {
+		m.Matrix(t)
+	}
 }
 
 // finish stores what the inner loop could not: columns with an activation, and a last panel that is not whole.

@@ -62,7 +62,11 @@ func bf16(v float32) float32 {
 // TestMixedGemm: a product of bfloat16 is the product of the rounded sides, in the error of a float32 sum.
 func TestMixedGemm(t *testing.T) {
 	each(t, func(t *testing.T) {
-		for _, s := range []struct{ m, k, n int }{{1, 1, 1}, {2, 13, 16}, {1, 771, 65}, {14, 385, 31}, {15, 384, 32}, {113, 50, 15}, {3, 0, 5}} {
+		shapes := []struct{ m, k, n int }{{1, 1, 1}, {2, 13, 16}, {1, 771, 65}, {14, 385, 31}, {15, 384, 32}, {113, 50, 15}, {3, 0, 5}}
+		for m := 1; m <= 14; m++ { // each height of a tile, whole panels and halves
+			shapes = append(shapes, struct{ m, k, n int }{m, 7, 48})
+		}
+		for _, s := range shapes {
 			for _, f := range formats {
 				t.Run(fmt.Sprintf("%dx%dx%d/%v", s.m, s.k, s.n, f), func(t *testing.T) {
 					a, b := random(s.m*s.k), stored(randomSeed(s.k*s.n, 2), f)

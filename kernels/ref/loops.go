@@ -30,6 +30,10 @@ type Loops struct {
 	F32ToF16, F32ToBF16 func(dst []uint16, src []float32)
 	RoundBF16           func(dst, x []float32)
 
+	Dot      func(t *Tile) // nil, and the next two not used, without an instruction for it
+	Pairs    func(dst, x []float32)
+	PairRows func(dst []float32, src []uint16, rows int)
+
 	Peak     func(rounds int) (flop float64)
 	PeakBF16 func(rounds int) (flop float64) // nil without such instructions
 }
@@ -44,5 +48,6 @@ var Go = Loops{
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
 	PanelRange: PanelRange, PanelExp: PanelExp, PanelScale: PanelScale,
 	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
+	Dot: Dot, Pairs: Pairs, PairRows: PairRows,
 	Peak: Peak,
 }

@@ -36,6 +36,10 @@ func main() {
 		transpose8()
 		transpose8x16()
 	}
+	if s.wide() {
+		s.pairs()
+		s.pairRows()
+	}
 	s.peak()
 	Generate()
 }

@@ -26,30 +26,39 @@ func (s isa) matrices() {
 	}
 	for rows := 1; rows <= s.rows; rows++ {
 		for _, vecs := range s.vecs {
-			s.matrix(rows, vecs, false, zeros)
+			s.matrix(rows, vecs, "", zeros)
+			if s.wide() {
+				s.matrix(rows, vecs, "dot", zeros)
+			}
 		}
-		s.matrix(rows, s.vecs[0], true, zeros)
+		s.matrix(rows, s.vecs[0], "down", zeros)
 	}
 }
 
 // matrix writes one micro-kernel: rows × vecs accumulators stay in registers over the whole inner index. Each step loads a
-// row of B and broadcasts one value of A for each row.
-func (s isa) matrix(rows, vecs int, down bool, zeros operand.Mem) {
-	name := fmt.Sprintf("matrix%dx%d", rows, vecs*s.lanes)
-	if down {
+// row of B and broadcasts one value of A for each row. kind says whether A is read down its columns ("down"), or that it is ref.Dot ("dot").
+func (s isa) matrix(rows, vecs int, kind string, zeros operand.Mem) {
+	name, is := fmt.Sprintf("matrix%dx%d", rows, vecs*s.lanes), "ref.Matrix"
+	vec := func() reg.Register { return s.vec() }
+	multiplyAdd := func(b, a, sum reg.Register) { VFMADD231PS(b, a, sum) }
+	switch kind {
+	case "down":
 		name += "t"
+	case "dot":
+		name, is = fmt.Sprintf("dot%dx%d", rows, vecs*s.lanes), "ref.Dot"
+		vec, multiplyAdd = dotRegisters()
 	}
-	s.text(name, "(t *[25]int)", fmt.Sprintf("is ref.Matrix for %d rows and %d columns.", rows, vecs*s.lanes))
+	s.text(name, "(t *[25]int)", fmt.Sprintf("is %s for %d rows and %d columns.", is, rows, vecs*s.lanes))
 	t := pointer("t")
 	field := func(offset int) reg.GPVirtual {
 		r := GP64()
 		MOVQ(operand.Mem{Base: t, Disp: offset}, r)
 		return r
 	}
-	acc := make([][]reg.VecVirtual, rows)
+	acc := make([][]reg.Register, rows)
 	for i := range acc {
 		for range vecs {
-			acc[i] = append(acc[i], s.vec())
+			acc[i] = append(acc[i], vec())
 		}
 	}
 	row := func(p reg.Register, j int) operand.Mem { return operand.Mem{Base: p, Disp: j * s.bytes()} }
@@ -73,7 +82,7 @@ func (s isa) matrix(rows, vecs int, down bool, zeros operand.Mem) {
 	var step func() // to the next value of the inner index
 	var a func(i int) operand.Mem
 	var next func() // to the next segment
-	if down {
+	if kind == "down" {
 		p, col := field(tileA), field(tileACol)
 		times4(col)
 		a = func(i int) operand.Mem { return at(p, i) }
@@ -122,9 +131,9 @@ func (s isa) matrix(rows, vecs int, down bool, zeros operand.Mem) {
 	TESTQ(k, k)
 	JZ(operand.LabelRef("segment_end"))
 	Label("inner")
-	bs, as := make([]reg.VecVirtual, vecs), [2]reg.VecVirtual{s.vec(), s.vec()}
+	bs, as := make([]reg.Register, vecs), [2]reg.Register{vec(), vec()}
 	for j := range bs {
-		bs[j] = s.vec()
+		bs[j] = vec()
 		VMOVUPS(row(b, j), bs[j])
 	}
 	for j := range panelBytes / 64 * vecs * s.bytes() / panelBytes {
@@ -133,7 +142,7 @@ func (s isa) matrix(rows, vecs int, down bool, zeros operand.Mem) {
 	for i := range acc {
 		VBROADCASTSS(a(i), as[i%2])
 		for j := range bs {
-			VFMADD231PS(bs[j], as[i%2], acc[i][j])
+			multiplyAdd(bs[j], as[i%2], acc[i][j])
 		}
 	}
 	step()

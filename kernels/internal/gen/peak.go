@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/ir"
-	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
@@ -43,16 +41,9 @@ func (s isa) peakBF16() {
 	rounds := pointer("rounds")
 	loop("round", rounds, 1, func() {
 		for i := range peakAdds {
-			dpbf16(i)
+			dpbf16(i, 14, 15)
 		}
 		DECQ(rounds)
 	})
 	s.ret()
-}
-
-// dpbf16 is VDPBF16PS Z15, Z14, Zi for i < 16, as bytes: EVEX.512.F3.0F38.W0 52 /r, where the high bit of i stands inverted in the second.
-func dpbf16(i int) {
-	second, modRM := uint32(0xd2)&^(uint32(i>>3)<<7), uint16(0xc7|i&7<<3)
-	Instruction(&ir.Instruction{Opcode: "LONG", Operands: []operand.Op{operand.U32(0x480e0062 | second<<8)}})
-	Instruction(&ir.Instruction{Opcode: "WORD", Operands: []operand.Op{operand.U16(0x52 | modRM<<8)}})
 }

@@ -9,10 +9,20 @@ package x86
 //go:noescape
 func matrix1x32AVX512(t *[25]int)
 
+// dot1x32AVX512 is ref.Dot for 1 rows and 32 columns.
+//
+//go:noescape
+func dot1x32AVX512(t *[25]int)
+
 // matrix1x16AVX512 is ref.Matrix for 1 rows and 16 columns.
 //
 //go:noescape
 func matrix1x16AVX512(t *[25]int)
+
+// dot1x16AVX512 is ref.Dot for 1 rows and 16 columns.
+//
+//go:noescape
+func dot1x16AVX512(t *[25]int)
 
 // matrix1x32tAVX512 is ref.Matrix for 1 rows and 32 columns.
 //
@@ -24,10 +34,20 @@ func matrix1x32tAVX512(t *[25]int)
 //go:noescape
 func matrix2x32AVX512(t *[25]int)
 
+// dot2x32AVX512 is ref.Dot for 2 rows and 32 columns.
+//
+//go:noescape
+func dot2x32AVX512(t *[25]int)
+
 // matrix2x16AVX512 is ref.Matrix for 2 rows and 16 columns.
 //
 //go:noescape
 func matrix2x16AVX512(t *[25]int)
+
+// dot2x16AVX512 is ref.Dot for 2 rows and 16 columns.
+//
+//go:noescape
+func dot2x16AVX512(t *[25]int)
 
 // matrix2x32tAVX512 is ref.Matrix for 2 rows and 32 columns.
 //
@@ -39,10 +59,20 @@ func matrix2x32tAVX512(t *[25]int)
 //go:noescape
 func matrix3x32AVX512(t *[25]int)
 
+// dot3x32AVX512 is ref.Dot for 3 rows and 32 columns.
+//
+//go:noescape
+func dot3x32AVX512(t *[25]int)
+
 // matrix3x16AVX512 is ref.Matrix for 3 rows and 16 columns.
 //
 //go:noescape
 func matrix3x16AVX512(t *[25]int)
+
+// dot3x16AVX512 is ref.Dot for 3 rows and 16 columns.
+//
+//go:noescape
+func dot3x16AVX512(t *[25]int)
 
 // matrix3x32tAVX512 is ref.Matrix for 3 rows and 32 columns.
 //
@@ -54,10 +84,20 @@ func matrix3x32tAVX512(t *[25]int)
 //go:noescape
 func matrix4x32AVX512(t *[25]int)
 
+// dot4x32AVX512 is ref.Dot for 4 rows and 32 columns.
+//
+//go:noescape
+func dot4x32AVX512(t *[25]int)
+
 // matrix4x16AVX512 is ref.Matrix for 4 rows and 16 columns.
 //
 //go:noescape
 func matrix4x16AVX512(t *[25]int)
+
+// dot4x16AVX512 is ref.Dot for 4 rows and 16 columns.
+//
+//go:noescape
+func dot4x16AVX512(t *[25]int)
 
 // matrix4x32tAVX512 is ref.Matrix for 4 rows and 32 columns.
 //
@@ -69,10 +109,20 @@ func matrix4x32tAVX512(t *[25]int)
 //go:noescape
 func matrix5x32AVX512(t *[25]int)
 
+// dot5x32AVX512 is ref.Dot for 5 rows and 32 columns.
+//
+//go:noescape
+func dot5x32AVX512(t *[25]int)
+
 // matrix5x16AVX512 is ref.Matrix for 5 rows and 16 columns.
 //
 //go:noescape
 func matrix5x16AVX512(t *[25]int)
+
+// dot5x16AVX512 is ref.Dot for 5 rows and 16 columns.
+//
+//go:noescape
+func dot5x16AVX512(t *[25]int)
 
 // matrix5x32tAVX512 is ref.Matrix for 5 rows and 32 columns.
 //
@@ -84,10 +134,20 @@ func matrix5x32tAVX512(t *[25]int)
 //go:noescape
 func matrix6x32AVX512(t *[25]int)
 
+// dot6x32AVX512 is ref.Dot for 6 rows and 32 columns.
+//
+//go:noescape
+func dot6x32AVX512(t *[25]int)
+
 // matrix6x16AVX512 is ref.Matrix for 6 rows and 16 columns.
 //
 //go:noescape
 func matrix6x16AVX512(t *[25]int)
+
+// dot6x16AVX512 is ref.Dot for 6 rows and 16 columns.
+//
+//go:noescape
+func dot6x16AVX512(t *[25]int)
 
 // matrix6x32tAVX512 is ref.Matrix for 6 rows and 32 columns.
 //
@@ -99,10 +159,20 @@ func matrix6x32tAVX512(t *[25]int)
 //go:noescape
 func matrix7x32AVX512(t *[25]int)
 
+// dot7x32AVX512 is ref.Dot for 7 rows and 32 columns.
+//
+//go:noescape
+func dot7x32AVX512(t *[25]int)
+
 // matrix7x16AVX512 is ref.Matrix for 7 rows and 16 columns.
 //
 //go:noescape
 func matrix7x16AVX512(t *[25]int)
+
+// dot7x16AVX512 is ref.Dot for 7 rows and 16 columns.
+//
+//go:noescape
+func dot7x16AVX512(t *[25]int)
 
 // matrix7x32tAVX512 is ref.Matrix for 7 rows and 32 columns.
 //
@@ -114,10 +184,20 @@ func matrix7x32tAVX512(t *[25]int)
 //go:noescape
 func matrix8x32AVX512(t *[25]int)
 
+// dot8x32AVX512 is ref.Dot for 8 rows and 32 columns.
+//
+//go:noescape
+func dot8x32AVX512(t *[25]int)
+
 // matrix8x16AVX512 is ref.Matrix for 8 rows and 16 columns.
 //
 //go:noescape
 func matrix8x16AVX512(t *[25]int)
+
+// dot8x16AVX512 is ref.Dot for 8 rows and 16 columns.
+//
+//go:noescape
+func dot8x16AVX512(t *[25]int)
 
 // matrix8x32tAVX512 is ref.Matrix for 8 rows and 32 columns.
 //
@@ -129,10 +209,20 @@ func matrix8x32tAVX512(t *[25]int)
 //go:noescape
 func matrix9x32AVX512(t *[25]int)
 
+// dot9x32AVX512 is ref.Dot for 9 rows and 32 columns.
+//
+//go:noescape
+func dot9x32AVX512(t *[25]int)
+
 // matrix9x16AVX512 is ref.Matrix for 9 rows and 16 columns.
 //
 //go:noescape
 func matrix9x16AVX512(t *[25]int)
+
+// dot9x16AVX512 is ref.Dot for 9 rows and 16 columns.
+//
+//go:noescape
+func dot9x16AVX512(t *[25]int)
 
 // matrix9x32tAVX512 is ref.Matrix for 9 rows and 32 columns.
 //
@@ -144,10 +234,20 @@ func matrix9x32tAVX512(t *[25]int)
 //go:noescape
 func matrix10x32AVX512(t *[25]int)
 
+// dot10x32AVX512 is ref.Dot for 10 rows and 32 columns.
+//
+//go:noescape
+func dot10x32AVX512(t *[25]int)
+
 // matrix10x16AVX512 is ref.Matrix for 10 rows and 16 columns.
 //
 //go:noescape
 func matrix10x16AVX512(t *[25]int)
+
+// dot10x16AVX512 is ref.Dot for 10 rows and 16 columns.
+//
+//go:noescape
+func dot10x16AVX512(t *[25]int)
 
 // matrix10x32tAVX512 is ref.Matrix for 10 rows and 32 columns.
 //
@@ -159,10 +259,20 @@ func matrix10x32tAVX512(t *[25]int)
 //go:noescape
 func matrix11x32AVX512(t *[25]int)
 
+// dot11x32AVX512 is ref.Dot for 11 rows and 32 columns.
+//
+//go:noescape
+func dot11x32AVX512(t *[25]int)
+
 // matrix11x16AVX512 is ref.Matrix for 11 rows and 16 columns.
 //
 //go:noescape
 func matrix11x16AVX512(t *[25]int)
+
+// dot11x16AVX512 is ref.Dot for 11 rows and 16 columns.
+//
+//go:noescape
+func dot11x16AVX512(t *[25]int)
 
 // matrix11x32tAVX512 is ref.Matrix for 11 rows and 32 columns.
 //
@@ -174,10 +284,20 @@ func matrix11x32tAVX512(t *[25]int)
 //go:noescape
 func matrix12x32AVX512(t *[25]int)
 
+// dot12x32AVX512 is ref.Dot for 12 rows and 32 columns.
+//
+//go:noescape
+func dot12x32AVX512(t *[25]int)
+
 // matrix12x16AVX512 is ref.Matrix for 12 rows and 16 columns.
 //
 //go:noescape
 func matrix12x16AVX512(t *[25]int)
+
+// dot12x16AVX512 is ref.Dot for 12 rows and 16 columns.
+//
+//go:noescape
+func dot12x16AVX512(t *[25]int)
 
 // matrix12x32tAVX512 is ref.Matrix for 12 rows and 32 columns.
 //
@@ -189,10 +309,20 @@ func matrix12x32tAVX512(t *[25]int)
 //go:noescape
 func matrix13x32AVX512(t *[25]int)
 
+// dot13x32AVX512 is ref.Dot for 13 rows and 32 columns.
+//
+//go:noescape
+func dot13x32AVX512(t *[25]int)
+
 // matrix13x16AVX512 is ref.Matrix for 13 rows and 16 columns.
 //
 //go:noescape
 func matrix13x16AVX512(t *[25]int)
+
+// dot13x16AVX512 is ref.Dot for 13 rows and 16 columns.
+//
+//go:noescape
+func dot13x16AVX512(t *[25]int)
 
 // matrix13x32tAVX512 is ref.Matrix for 13 rows and 32 columns.
 //
@@ -204,10 +334,20 @@ func matrix13x32tAVX512(t *[25]int)
 //go:noescape
 func matrix14x32AVX512(t *[25]int)
 
+// dot14x32AVX512 is ref.Dot for 14 rows and 32 columns.
+//
+//go:noescape
+func dot14x32AVX512(t *[25]int)
+
 // matrix14x16AVX512 is ref.Matrix for 14 rows and 16 columns.
 //
 //go:noescape
 func matrix14x16AVX512(t *[25]int)
+
+// dot14x16AVX512 is ref.Dot for 14 rows and 16 columns.
+//
+//go:noescape
+func dot14x16AVX512(t *[25]int)
 
 // matrix14x32tAVX512 is ref.Matrix for 14 rows and 32 columns.
 //
@@ -353,6 +493,16 @@ func f32ToBF16AVX512(dst *uint16, src *float32, n int)
 //
 //go:noescape
 func bf16ToF32AVX512(dst *float32, src *uint16, n int)
+
+// pairsAVX512 is ref.Pairs. n, of x, is a multiple of 16.
+//
+//go:noescape
+func pairsAVX512(dst *float32, x *float32, n int)
+
+// pairRowsAVX512 is ref.PairRows for 2·pairs rows.
+//
+//go:noescape
+func pairRowsAVX512(dst *float32, src *uint16, pairs int)
 
 // peakAVX512 does rounds × 12 multiply-adds of vectors.
 //

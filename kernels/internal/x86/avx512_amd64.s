@@ -89,6 +89,75 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot1x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot1x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), BX
+	MOVQ    32(AX), BX
+
+segment:
+	MOVQ  16(AX), SI
+	TESTQ SI, SI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z4
+	VMOVUPS      64(CX), Z5
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (BX), Z2
+	LONG         $0x486ef262
+	WORD         $0xc452
+	LONG         $0x486ef262
+	WORD         $0xcd52
+	ADDQ         $0x04, BX
+	ADDQ         $0x80, CX
+	DECQ         SI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), SI
+	SUBQ   16(AX), SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix1x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix1x16AVX512(SB), NOSPLIT, $0-8
@@ -121,6 +190,68 @@ inner:
 	PREFETCHT0   2048(CX)
 	VBROADCASTSS (BX), Z1
 	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         $0x04, BX
+	ADDQ         $0x80, CX
+	DECQ         SI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), SI
+	SUBQ   16(AX), SI
+	SHLQ   $0x02, SI
+	ADDQ   SI, BX
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot1x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot1x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), BX
+	MOVQ    32(AX), BX
+
+segment:
+	MOVQ  16(AX), SI
+	TESTQ SI, SI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z3
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (BX), Z1
+	LONG         $0x4876f262
+	WORD         $0xc352
 	ADDQ         $0x04, BX
 	ADDQ         $0x80, CX
 	DECQ         SI
@@ -291,6 +422,89 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot2x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot2x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), SI
+
+segment:
+	MOVQ  16(AX), DI
+	TESTQ DI, DI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z6
+	VMOVUPS      64(CX), Z7
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (SI), Z4
+	LONG         $0x485ef262
+	WORD         $0xc652
+	LONG         $0x485ef262
+	WORD         $0xcf52
+	VBROADCASTSS (SI)(BX*1), Z5
+	LONG         $0x4856f262
+	WORD         $0xd652
+	LONG         $0x4856f262
+	WORD         $0xdf52
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, CX
+	DECQ         DI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), DI
+	SUBQ   16(AX), DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, SI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix2x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix2x16AVX512(SB), NOSPLIT, $0-8
@@ -327,6 +541,77 @@ inner:
 	VFMADD231PS  Z3, Z2, Z0
 	VBROADCASTSS (SI)(BX*1), Z2
 	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, CX
+	DECQ         DI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), DI
+	SUBQ   16(AX), DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, SI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot2x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot2x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), SI
+
+segment:
+	MOVQ  16(AX), DI
+	TESTQ DI, DI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z4
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (SI), Z2
+	LONG         $0x486ef262
+	WORD         $0xc452
+	VBROADCASTSS (SI)(BX*1), Z3
+	LONG         $0x4866f262
+	WORD         $0xcc52
 	ADDQ         $0x04, SI
 	ADDQ         $0x80, CX
 	DECQ         DI
@@ -525,6 +810,103 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot3x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot3x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), SI
+
+segment:
+	MOVQ  16(AX), DI
+	TESTQ DI, DI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z8
+	VMOVUPS      64(CX), Z9
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (SI), Z6
+	LONG         $0x484ed262
+	WORD         $0xc052
+	LONG         $0x484ed262
+	WORD         $0xc952
+	VBROADCASTSS (SI)(BX*1), Z7
+	LONG         $0x4846d262
+	WORD         $0xd052
+	LONG         $0x4846d262
+	WORD         $0xd952
+	VBROADCASTSS (SI)(BX*2), Z6
+	LONG         $0x484ed262
+	WORD         $0xe052
+	LONG         $0x484ed262
+	WORD         $0xe952
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, CX
+	DECQ         DI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), DI
+	SUBQ   16(AX), DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, SI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix3x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix3x16AVX512(SB), NOSPLIT, $0-8
@@ -565,6 +947,86 @@ inner:
 	VFMADD231PS  Z4, Z3, Z1
 	VBROADCASTSS (SI)(BX*2), Z3
 	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         $0x04, SI
+	ADDQ         $0x80, CX
+	DECQ         DI
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), DI
+	SUBQ   16(AX), DI
+	SHLQ   $0x02, DI
+	ADDQ   DI, SI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot3x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot3x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), SI
+
+segment:
+	MOVQ  16(AX), DI
+	TESTQ DI, DI
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z5
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (SI), Z3
+	LONG         $0x4866f262
+	WORD         $0xc552
+	VBROADCASTSS (SI)(BX*1), Z4
+	LONG         $0x485ef262
+	WORD         $0xcd52
+	VBROADCASTSS (SI)(BX*2), Z3
+	LONG         $0x4866f262
+	WORD         $0xd552
 	ADDQ         $0x04, SI
 	ADDQ         $0x80, CX
 	DECQ         DI
@@ -791,6 +1253,117 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot4x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot4x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+
+segment:
+	MOVQ  16(AX), R8
+	TESTQ R8, R8
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z10
+	VMOVUPS      64(CX), Z11
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z8
+	LONG         $0x483ed262
+	WORD         $0xc252
+	LONG         $0x483ed262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(BX*1), Z9
+	LONG         $0x4836d262
+	WORD         $0xd252
+	LONG         $0x4836d262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(BX*2), Z8
+	LONG         $0x483ed262
+	WORD         $0xe252
+	LONG         $0x483ed262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(SI*1), Z9
+	LONG         $0x4836d262
+	WORD         $0xf252
+	LONG         $0x4836d262
+	WORD         $0xfb52
+	ADDQ         $0x04, DI
+	ADDQ         $0x80, CX
+	DECQ         R8
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R8
+	SUBQ   16(AX), R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix4x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix4x16AVX512(SB), NOSPLIT, $0-8
@@ -835,6 +1408,95 @@ inner:
 	VFMADD231PS  Z5, Z4, Z2
 	VBROADCASTSS (DI)(SI*1), Z4
 	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x04, DI
+	ADDQ         $0x80, CX
+	DECQ         R8
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R8
+	SUBQ   16(AX), R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot4x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot4x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+
+segment:
+	MOVQ  16(AX), R8
+	TESTQ R8, R8
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z6
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z4
+	LONG         $0x485ef262
+	WORD         $0xc652
+	VBROADCASTSS (DI)(BX*1), Z5
+	LONG         $0x4856f262
+	WORD         $0xce52
+	VBROADCASTSS (DI)(BX*2), Z4
+	LONG         $0x485ef262
+	WORD         $0xd652
+	VBROADCASTSS (DI)(SI*1), Z5
+	LONG         $0x4856f262
+	WORD         $0xde52
 	ADDQ         $0x04, DI
 	ADDQ         $0x80, CX
 	DECQ         R8
@@ -1089,6 +1751,131 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot5x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot5x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+
+segment:
+	MOVQ  16(AX), R8
+	TESTQ R8, R8
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z12
+	VMOVUPS      64(CX), Z13
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z10
+	LONG         $0x482ed262
+	WORD         $0xc452
+	LONG         $0x482ed262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(BX*1), Z11
+	LONG         $0x4826d262
+	WORD         $0xd452
+	LONG         $0x4826d262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(BX*2), Z10
+	LONG         $0x482ed262
+	WORD         $0xe452
+	LONG         $0x482ed262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(SI*1), Z11
+	LONG         $0x4826d262
+	WORD         $0xf452
+	LONG         $0x4826d262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(BX*4), Z10
+	LONG         $0x482e5262
+	WORD         $0xc452
+	LONG         $0x482e5262
+	WORD         $0xcd52
+	ADDQ         $0x04, DI
+	ADDQ         $0x80, CX
+	DECQ         R8
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R8
+	SUBQ   16(AX), R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix5x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix5x16AVX512(SB), NOSPLIT, $0-8
@@ -1137,6 +1924,104 @@ inner:
 	VFMADD231PS  Z6, Z5, Z3
 	VBROADCASTSS (DI)(BX*4), Z5
 	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         $0x04, DI
+	ADDQ         $0x80, CX
+	DECQ         R8
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R8
+	SUBQ   16(AX), R8
+	SHLQ   $0x02, R8
+	ADDQ   R8, DI
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot5x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot5x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+
+segment:
+	MOVQ  16(AX), R8
+	TESTQ R8, R8
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z7
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z5
+	LONG         $0x4856f262
+	WORD         $0xc752
+	VBROADCASTSS (DI)(BX*1), Z6
+	LONG         $0x484ef262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(BX*2), Z5
+	LONG         $0x4856f262
+	WORD         $0xd752
+	VBROADCASTSS (DI)(SI*1), Z6
+	LONG         $0x484ef262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(BX*4), Z5
+	LONG         $0x4856f262
+	WORD         $0xe752
 	ADDQ         $0x04, DI
 	ADDQ         $0x80, CX
 	DECQ         R8
@@ -1423,6 +2308,149 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot6x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot6x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z15
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z12
+	LONG         $0x481ed262
+	WORD         $0xc652
+	LONG         $0x481ed262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(BX*1), Z13
+	LONG         $0x4816d262
+	WORD         $0xd652
+	LONG         $0x4816d262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(BX*2), Z12
+	LONG         $0x481ed262
+	WORD         $0xe652
+	LONG         $0x481ed262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(SI*1), Z13
+	LONG         $0x4816d262
+	WORD         $0xf652
+	LONG         $0x4816d262
+	WORD         $0xff52
+	VBROADCASTSS (DI)(BX*4), Z12
+	LONG         $0x481e5262
+	WORD         $0xc652
+	LONG         $0x481e5262
+	WORD         $0xcf52
+	VBROADCASTSS (R8), Z13
+	LONG         $0x48165262
+	WORD         $0xd652
+	LONG         $0x48165262
+	WORD         $0xdf52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix6x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix6x16AVX512(SB), NOSPLIT, $0-8
@@ -1477,6 +2505,117 @@ inner:
 	VFMADD231PS  Z7, Z6, Z4
 	VBROADCASTSS (R8), Z6
 	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot6x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot6x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z8
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z6
+	LONG         $0x484ed262
+	WORD         $0xc052
+	VBROADCASTSS (DI)(BX*1), Z7
+	LONG         $0x4846d262
+	WORD         $0xc852
+	VBROADCASTSS (DI)(BX*2), Z6
+	LONG         $0x484ed262
+	WORD         $0xd052
+	VBROADCASTSS (DI)(SI*1), Z7
+	LONG         $0x4846d262
+	WORD         $0xd852
+	VBROADCASTSS (DI)(BX*4), Z6
+	LONG         $0x484ed262
+	WORD         $0xe052
+	VBROADCASTSS (R8), Z7
+	LONG         $0x4846d262
+	WORD         $0xe852
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x80, CX
@@ -1793,6 +2932,163 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot7x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot7x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z16
+	VMOVUPS      64(CX), Z17
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z14
+	LONG         $0x480eb262
+	WORD         $0xc052
+	LONG         $0x480eb262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(BX*1), Z15
+	LONG         $0x4806b262
+	WORD         $0xd052
+	LONG         $0x4806b262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(BX*2), Z14
+	LONG         $0x480eb262
+	WORD         $0xe052
+	LONG         $0x480eb262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(SI*1), Z15
+	LONG         $0x4806b262
+	WORD         $0xf052
+	LONG         $0x4806b262
+	WORD         $0xf952
+	VBROADCASTSS (DI)(BX*4), Z14
+	LONG         $0x480e3262
+	WORD         $0xc052
+	LONG         $0x480e3262
+	WORD         $0xc952
+	VBROADCASTSS (R8), Z15
+	LONG         $0x48063262
+	WORD         $0xd052
+	LONG         $0x48063262
+	WORD         $0xd952
+	VBROADCASTSS (R8)(BX*1), Z14
+	LONG         $0x480e3262
+	WORD         $0xe052
+	LONG         $0x480e3262
+	WORD         $0xe952
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix7x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix7x16AVX512(SB), NOSPLIT, $0-8
@@ -1851,6 +3147,126 @@ inner:
 	VFMADD231PS  Z8, Z7, Z5
 	VBROADCASTSS (R8)(BX*1), Z7
 	VFMADD231PS  Z8, Z7, Z6
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot7x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot7x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z9
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z7
+	LONG         $0x4846d262
+	WORD         $0xc152
+	VBROADCASTSS (DI)(BX*1), Z8
+	LONG         $0x483ed262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(BX*2), Z7
+	LONG         $0x4846d262
+	WORD         $0xd152
+	VBROADCASTSS (DI)(SI*1), Z8
+	LONG         $0x483ed262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(BX*4), Z7
+	LONG         $0x4846d262
+	WORD         $0xe152
+	VBROADCASTSS (R8), Z8
+	LONG         $0x483ed262
+	WORD         $0xe952
+	VBROADCASTSS (R8)(BX*1), Z7
+	LONG         $0x4846d262
+	WORD         $0xf152
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x80, CX
@@ -2195,6 +3611,177 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot8x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot8x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z18
+	VMOVUPS      64(CX), Z19
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z16
+	LONG         $0x407eb262
+	WORD         $0xc252
+	LONG         $0x407eb262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(BX*1), Z17
+	LONG         $0x4076b262
+	WORD         $0xd252
+	LONG         $0x4076b262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(BX*2), Z16
+	LONG         $0x407eb262
+	WORD         $0xe252
+	LONG         $0x407eb262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(SI*1), Z17
+	LONG         $0x4076b262
+	WORD         $0xf252
+	LONG         $0x4076b262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(BX*4), Z16
+	LONG         $0x407e3262
+	WORD         $0xc252
+	LONG         $0x407e3262
+	WORD         $0xcb52
+	VBROADCASTSS (R8), Z17
+	LONG         $0x40763262
+	WORD         $0xd252
+	LONG         $0x40763262
+	WORD         $0xdb52
+	VBROADCASTSS (R8)(BX*1), Z16
+	LONG         $0x407e3262
+	WORD         $0xe252
+	LONG         $0x407e3262
+	WORD         $0xeb52
+	VBROADCASTSS (R8)(BX*2), Z17
+	LONG         $0x40763262
+	WORD         $0xf252
+	LONG         $0x40763262
+	WORD         $0xfb52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix8x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix8x16AVX512(SB), NOSPLIT, $0-8
@@ -2257,6 +3844,135 @@ inner:
 	VFMADD231PS  Z9, Z8, Z6
 	VBROADCASTSS (R8)(BX*2), Z8
 	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot8x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot8x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z10
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z8
+	LONG         $0x483ed262
+	WORD         $0xc252
+	VBROADCASTSS (DI)(BX*1), Z9
+	LONG         $0x4836d262
+	WORD         $0xca52
+	VBROADCASTSS (DI)(BX*2), Z8
+	LONG         $0x483ed262
+	WORD         $0xd252
+	VBROADCASTSS (DI)(SI*1), Z9
+	LONG         $0x4836d262
+	WORD         $0xda52
+	VBROADCASTSS (DI)(BX*4), Z8
+	LONG         $0x483ed262
+	WORD         $0xe252
+	VBROADCASTSS (R8), Z9
+	LONG         $0x4836d262
+	WORD         $0xea52
+	VBROADCASTSS (R8)(BX*1), Z8
+	LONG         $0x483ed262
+	WORD         $0xf252
+	VBROADCASTSS (R8)(BX*2), Z9
+	LONG         $0x4836d262
+	WORD         $0xfa52
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x80, CX
@@ -2629,6 +4345,191 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot9x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot9x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z20
+	VMOVUPS      64(CX), Z21
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z18
+	LONG         $0x406eb262
+	WORD         $0xc452
+	LONG         $0x406eb262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(BX*1), Z19
+	LONG         $0x4066b262
+	WORD         $0xd452
+	LONG         $0x4066b262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(BX*2), Z18
+	LONG         $0x406eb262
+	WORD         $0xe452
+	LONG         $0x406eb262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(SI*1), Z19
+	LONG         $0x4066b262
+	WORD         $0xf452
+	LONG         $0x4066b262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(BX*4), Z18
+	LONG         $0x406e3262
+	WORD         $0xc452
+	LONG         $0x406e3262
+	WORD         $0xcd52
+	VBROADCASTSS (R8), Z19
+	LONG         $0x40663262
+	WORD         $0xd452
+	LONG         $0x40663262
+	WORD         $0xdd52
+	VBROADCASTSS (R8)(BX*1), Z18
+	LONG         $0x406e3262
+	WORD         $0xe452
+	LONG         $0x406e3262
+	WORD         $0xed52
+	VBROADCASTSS (R8)(BX*2), Z19
+	LONG         $0x40663262
+	WORD         $0xf452
+	LONG         $0x40663262
+	WORD         $0xfd52
+	VBROADCASTSS (R8)(SI*1), Z18
+	LONG         $0x406ea262
+	WORD         $0xc452
+	LONG         $0x406ea262
+	WORD         $0xcd52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix9x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix9x16AVX512(SB), NOSPLIT, $0-8
@@ -2695,6 +4596,144 @@ inner:
 	VFMADD231PS  Z10, Z9, Z7
 	VBROADCASTSS (R8)(SI*1), Z9
 	VFMADD231PS  Z10, Z9, Z8
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot9x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot9x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z11
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z9
+	LONG         $0x4836d262
+	WORD         $0xc352
+	VBROADCASTSS (DI)(BX*1), Z10
+	LONG         $0x482ed262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(BX*2), Z9
+	LONG         $0x4836d262
+	WORD         $0xd352
+	VBROADCASTSS (DI)(SI*1), Z10
+	LONG         $0x482ed262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(BX*4), Z9
+	LONG         $0x4836d262
+	WORD         $0xe352
+	VBROADCASTSS (R8), Z10
+	LONG         $0x482ed262
+	WORD         $0xeb52
+	VBROADCASTSS (R8)(BX*1), Z9
+	LONG         $0x4836d262
+	WORD         $0xf352
+	VBROADCASTSS (R8)(BX*2), Z10
+	LONG         $0x482ed262
+	WORD         $0xfb52
+	VBROADCASTSS (R8)(SI*1), Z9
+	LONG         $0x48365262
+	WORD         $0xc352
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x80, CX
@@ -3095,6 +5134,205 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot10x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot10x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z22
+	VMOVUPS      64(CX), Z23
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z20
+	LONG         $0x405eb262
+	WORD         $0xc652
+	LONG         $0x405eb262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(BX*1), Z21
+	LONG         $0x4056b262
+	WORD         $0xd652
+	LONG         $0x4056b262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(BX*2), Z20
+	LONG         $0x405eb262
+	WORD         $0xe652
+	LONG         $0x405eb262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(SI*1), Z21
+	LONG         $0x4056b262
+	WORD         $0xf652
+	LONG         $0x4056b262
+	WORD         $0xff52
+	VBROADCASTSS (DI)(BX*4), Z20
+	LONG         $0x405e3262
+	WORD         $0xc652
+	LONG         $0x405e3262
+	WORD         $0xcf52
+	VBROADCASTSS (R8), Z21
+	LONG         $0x40563262
+	WORD         $0xd652
+	LONG         $0x40563262
+	WORD         $0xdf52
+	VBROADCASTSS (R8)(BX*1), Z20
+	LONG         $0x405e3262
+	WORD         $0xe652
+	LONG         $0x405e3262
+	WORD         $0xef52
+	VBROADCASTSS (R8)(BX*2), Z21
+	LONG         $0x40563262
+	WORD         $0xf652
+	LONG         $0x40563262
+	WORD         $0xff52
+	VBROADCASTSS (R8)(SI*1), Z20
+	LONG         $0x405ea262
+	WORD         $0xc652
+	LONG         $0x405ea262
+	WORD         $0xcf52
+	VBROADCASTSS (R8)(BX*4), Z21
+	LONG         $0x4056a262
+	WORD         $0xd652
+	LONG         $0x4056a262
+	WORD         $0xdf52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+	VADDPS (CX), Z18, Z18
+	VADDPS 64(CX), Z19, Z19
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix10x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix10x16AVX512(SB), NOSPLIT, $0-8
@@ -3165,6 +5403,153 @@ inner:
 	VFMADD231PS  Z11, Z10, Z8
 	VBROADCASTSS (R8)(BX*4), Z10
 	VFMADD231PS  Z11, Z10, Z9
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x80, CX
+	DECQ         R9
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R9
+	SUBQ   16(AX), R9
+	SHLQ   $0x02, R9
+	ADDQ   R9, DI
+	ADDQ   R9, R8
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+	VADDPS (CX), Z9, Z9
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot10x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot10x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+
+segment:
+	MOVQ  16(AX), R9
+	TESTQ R9, R9
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z12
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z10
+	LONG         $0x482ed262
+	WORD         $0xc452
+	VBROADCASTSS (DI)(BX*1), Z11
+	LONG         $0x4826d262
+	WORD         $0xcc52
+	VBROADCASTSS (DI)(BX*2), Z10
+	LONG         $0x482ed262
+	WORD         $0xd452
+	VBROADCASTSS (DI)(SI*1), Z11
+	LONG         $0x4826d262
+	WORD         $0xdc52
+	VBROADCASTSS (DI)(BX*4), Z10
+	LONG         $0x482ed262
+	WORD         $0xe452
+	VBROADCASTSS (R8), Z11
+	LONG         $0x4826d262
+	WORD         $0xec52
+	VBROADCASTSS (R8)(BX*1), Z10
+	LONG         $0x482ed262
+	WORD         $0xf452
+	VBROADCASTSS (R8)(BX*2), Z11
+	LONG         $0x4826d262
+	WORD         $0xfc52
+	VBROADCASTSS (R8)(SI*1), Z10
+	LONG         $0x482e5262
+	WORD         $0xc452
+	VBROADCASTSS (R8)(BX*4), Z11
+	LONG         $0x48265262
+	WORD         $0xcc52
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x80, CX
@@ -3597,6 +5982,223 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot11x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot11x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z24
+	VMOVUPS      64(CX), Z25
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z22
+	LONG         $0x404e9262
+	WORD         $0xc052
+	LONG         $0x404e9262
+	WORD         $0xc952
+	VBROADCASTSS (DI)(BX*1), Z23
+	LONG         $0x40469262
+	WORD         $0xd052
+	LONG         $0x40469262
+	WORD         $0xd952
+	VBROADCASTSS (DI)(BX*2), Z22
+	LONG         $0x404e9262
+	WORD         $0xe052
+	LONG         $0x404e9262
+	WORD         $0xe952
+	VBROADCASTSS (DI)(SI*1), Z23
+	LONG         $0x40469262
+	WORD         $0xf052
+	LONG         $0x40469262
+	WORD         $0xf952
+	VBROADCASTSS (DI)(BX*4), Z22
+	LONG         $0x404e1262
+	WORD         $0xc052
+	LONG         $0x404e1262
+	WORD         $0xc952
+	VBROADCASTSS (R8), Z23
+	LONG         $0x40461262
+	WORD         $0xd052
+	LONG         $0x40461262
+	WORD         $0xd952
+	VBROADCASTSS (R8)(BX*1), Z22
+	LONG         $0x404e1262
+	WORD         $0xe052
+	LONG         $0x404e1262
+	WORD         $0xe952
+	VBROADCASTSS (R8)(BX*2), Z23
+	LONG         $0x40461262
+	WORD         $0xf052
+	LONG         $0x40461262
+	WORD         $0xf952
+	VBROADCASTSS (R8)(SI*1), Z22
+	LONG         $0x404e8262
+	WORD         $0xc052
+	LONG         $0x404e8262
+	WORD         $0xc952
+	VBROADCASTSS (R8)(BX*4), Z23
+	LONG         $0x40468262
+	WORD         $0xd052
+	LONG         $0x40468262
+	WORD         $0xd952
+	VBROADCASTSS (R9), Z22
+	LONG         $0x404e8262
+	WORD         $0xe052
+	LONG         $0x404e8262
+	WORD         $0xe952
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+	VADDPS (CX), Z18, Z18
+	VADDPS 64(CX), Z19, Z19
+	ADDQ   DX, CX
+	VADDPS (CX), Z20, Z20
+	VADDPS 64(CX), Z21, Z21
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix11x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix11x16AVX512(SB), NOSPLIT, $0-8
@@ -3673,6 +6275,166 @@ inner:
 	VFMADD231PS  Z12, Z11, Z9
 	VBROADCASTSS (R9), Z11
 	VFMADD231PS  Z12, Z11, Z10
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+	VADDPS (CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot11x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot11x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z13
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z11
+	LONG         $0x4826d262
+	WORD         $0xc552
+	VBROADCASTSS (DI)(BX*1), Z12
+	LONG         $0x481ed262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(BX*2), Z11
+	LONG         $0x4826d262
+	WORD         $0xd552
+	VBROADCASTSS (DI)(SI*1), Z12
+	LONG         $0x481ed262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(BX*4), Z11
+	LONG         $0x4826d262
+	WORD         $0xe552
+	VBROADCASTSS (R8), Z12
+	LONG         $0x481ed262
+	WORD         $0xed52
+	VBROADCASTSS (R8)(BX*1), Z11
+	LONG         $0x4826d262
+	WORD         $0xf552
+	VBROADCASTSS (R8)(BX*2), Z12
+	LONG         $0x481ed262
+	WORD         $0xfd52
+	VBROADCASTSS (R8)(SI*1), Z11
+	LONG         $0x48265262
+	WORD         $0xc552
+	VBROADCASTSS (R8)(BX*4), Z12
+	LONG         $0x481e5262
+	WORD         $0xcd52
+	VBROADCASTSS (R9), Z11
+	LONG         $0x48265262
+	WORD         $0xd552
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x04, R9
@@ -4135,6 +6897,237 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot12x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot12x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS 64(CX), Z23
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z26
+	VMOVUPS      64(CX), Z27
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z24
+	LONG         $0x403e9262
+	WORD         $0xc252
+	LONG         $0x403e9262
+	WORD         $0xcb52
+	VBROADCASTSS (DI)(BX*1), Z25
+	LONG         $0x40369262
+	WORD         $0xd252
+	LONG         $0x40369262
+	WORD         $0xdb52
+	VBROADCASTSS (DI)(BX*2), Z24
+	LONG         $0x403e9262
+	WORD         $0xe252
+	LONG         $0x403e9262
+	WORD         $0xeb52
+	VBROADCASTSS (DI)(SI*1), Z25
+	LONG         $0x40369262
+	WORD         $0xf252
+	LONG         $0x40369262
+	WORD         $0xfb52
+	VBROADCASTSS (DI)(BX*4), Z24
+	LONG         $0x403e1262
+	WORD         $0xc252
+	LONG         $0x403e1262
+	WORD         $0xcb52
+	VBROADCASTSS (R8), Z25
+	LONG         $0x40361262
+	WORD         $0xd252
+	LONG         $0x40361262
+	WORD         $0xdb52
+	VBROADCASTSS (R8)(BX*1), Z24
+	LONG         $0x403e1262
+	WORD         $0xe252
+	LONG         $0x403e1262
+	WORD         $0xeb52
+	VBROADCASTSS (R8)(BX*2), Z25
+	LONG         $0x40361262
+	WORD         $0xf252
+	LONG         $0x40361262
+	WORD         $0xfb52
+	VBROADCASTSS (R8)(SI*1), Z24
+	LONG         $0x403e8262
+	WORD         $0xc252
+	LONG         $0x403e8262
+	WORD         $0xcb52
+	VBROADCASTSS (R8)(BX*4), Z25
+	LONG         $0x40368262
+	WORD         $0xd252
+	LONG         $0x40368262
+	WORD         $0xdb52
+	VBROADCASTSS (R9), Z24
+	LONG         $0x403e8262
+	WORD         $0xe252
+	LONG         $0x403e8262
+	WORD         $0xeb52
+	VBROADCASTSS (R9)(BX*1), Z25
+	LONG         $0x40368262
+	WORD         $0xf252
+	LONG         $0x40368262
+	WORD         $0xfb52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+	VADDPS (CX), Z18, Z18
+	VADDPS 64(CX), Z19, Z19
+	ADDQ   DX, CX
+	VADDPS (CX), Z20, Z20
+	VADDPS 64(CX), Z21, Z21
+	ADDQ   DX, CX
+	VADDPS (CX), Z22, Z22
+	VADDPS 64(CX), Z23, Z23
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix12x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix12x16AVX512(SB), NOSPLIT, $0-8
@@ -4215,6 +7208,175 @@ inner:
 	VFMADD231PS  Z13, Z12, Z10
 	VBROADCASTSS (R9)(BX*1), Z12
 	VFMADD231PS  Z13, Z12, Z11
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+	VADDPS (CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	ADDQ   DX, CX
+	VADDPS (CX), Z11, Z11
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot12x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot12x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z14
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z12
+	LONG         $0x481ed262
+	WORD         $0xc652
+	VBROADCASTSS (DI)(BX*1), Z13
+	LONG         $0x4816d262
+	WORD         $0xce52
+	VBROADCASTSS (DI)(BX*2), Z12
+	LONG         $0x481ed262
+	WORD         $0xd652
+	VBROADCASTSS (DI)(SI*1), Z13
+	LONG         $0x4816d262
+	WORD         $0xde52
+	VBROADCASTSS (DI)(BX*4), Z12
+	LONG         $0x481ed262
+	WORD         $0xe652
+	VBROADCASTSS (R8), Z13
+	LONG         $0x4816d262
+	WORD         $0xee52
+	VBROADCASTSS (R8)(BX*1), Z12
+	LONG         $0x481ed262
+	WORD         $0xf652
+	VBROADCASTSS (R8)(BX*2), Z13
+	LONG         $0x4816d262
+	WORD         $0xfe52
+	VBROADCASTSS (R8)(SI*1), Z12
+	LONG         $0x481e5262
+	WORD         $0xc652
+	VBROADCASTSS (R8)(BX*4), Z13
+	LONG         $0x48165262
+	WORD         $0xce52
+	VBROADCASTSS (R9), Z12
+	LONG         $0x481e5262
+	WORD         $0xd652
+	VBROADCASTSS (R9)(BX*1), Z13
+	LONG         $0x48165262
+	WORD         $0xde52
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x04, R9
@@ -4705,6 +7867,251 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot13x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot13x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS 64(CX), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z25
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z28
+	VMOVUPS      64(CX), Z29
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z26
+	LONG         $0x402e9262
+	WORD         $0xc452
+	LONG         $0x402e9262
+	WORD         $0xcd52
+	VBROADCASTSS (DI)(BX*1), Z27
+	LONG         $0x40269262
+	WORD         $0xd452
+	LONG         $0x40269262
+	WORD         $0xdd52
+	VBROADCASTSS (DI)(BX*2), Z26
+	LONG         $0x402e9262
+	WORD         $0xe452
+	LONG         $0x402e9262
+	WORD         $0xed52
+	VBROADCASTSS (DI)(SI*1), Z27
+	LONG         $0x40269262
+	WORD         $0xf452
+	LONG         $0x40269262
+	WORD         $0xfd52
+	VBROADCASTSS (DI)(BX*4), Z26
+	LONG         $0x402e1262
+	WORD         $0xc452
+	LONG         $0x402e1262
+	WORD         $0xcd52
+	VBROADCASTSS (R8), Z27
+	LONG         $0x40261262
+	WORD         $0xd452
+	LONG         $0x40261262
+	WORD         $0xdd52
+	VBROADCASTSS (R8)(BX*1), Z26
+	LONG         $0x402e1262
+	WORD         $0xe452
+	LONG         $0x402e1262
+	WORD         $0xed52
+	VBROADCASTSS (R8)(BX*2), Z27
+	LONG         $0x40261262
+	WORD         $0xf452
+	LONG         $0x40261262
+	WORD         $0xfd52
+	VBROADCASTSS (R8)(SI*1), Z26
+	LONG         $0x402e8262
+	WORD         $0xc452
+	LONG         $0x402e8262
+	WORD         $0xcd52
+	VBROADCASTSS (R8)(BX*4), Z27
+	LONG         $0x40268262
+	WORD         $0xd452
+	LONG         $0x40268262
+	WORD         $0xdd52
+	VBROADCASTSS (R9), Z26
+	LONG         $0x402e8262
+	WORD         $0xe452
+	LONG         $0x402e8262
+	WORD         $0xed52
+	VBROADCASTSS (R9)(BX*1), Z27
+	LONG         $0x40268262
+	WORD         $0xf452
+	LONG         $0x40268262
+	WORD         $0xfd52
+	VBROADCASTSS (R9)(BX*2), Z26
+	LONG         $0x402e0262
+	WORD         $0xc452
+	LONG         $0x402e0262
+	WORD         $0xcd52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+	VADDPS (CX), Z18, Z18
+	VADDPS 64(CX), Z19, Z19
+	ADDQ   DX, CX
+	VADDPS (CX), Z20, Z20
+	VADDPS 64(CX), Z21, Z21
+	ADDQ   DX, CX
+	VADDPS (CX), Z22, Z22
+	VADDPS 64(CX), Z23, Z23
+	ADDQ   DX, CX
+	VADDPS (CX), Z24, Z24
+	VADDPS 64(CX), Z25, Z25
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z24, (CX)
+	VMOVUPS Z25, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix13x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix13x16AVX512(SB), NOSPLIT, $0-8
@@ -4789,6 +8196,184 @@ inner:
 	VFMADD231PS  Z14, Z13, Z11
 	VBROADCASTSS (R9)(BX*2), Z13
 	VFMADD231PS  Z14, Z13, Z12
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+	VADDPS (CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	ADDQ   DX, CX
+	VADDPS (CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot13x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot13x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z15
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z13
+	LONG         $0x4816d262
+	WORD         $0xc752
+	VBROADCASTSS (DI)(BX*1), Z14
+	LONG         $0x480ed262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(BX*2), Z13
+	LONG         $0x4816d262
+	WORD         $0xd752
+	VBROADCASTSS (DI)(SI*1), Z14
+	LONG         $0x480ed262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(BX*4), Z13
+	LONG         $0x4816d262
+	WORD         $0xe752
+	VBROADCASTSS (R8), Z14
+	LONG         $0x480ed262
+	WORD         $0xef52
+	VBROADCASTSS (R8)(BX*1), Z13
+	LONG         $0x4816d262
+	WORD         $0xf752
+	VBROADCASTSS (R8)(BX*2), Z14
+	LONG         $0x480ed262
+	WORD         $0xff52
+	VBROADCASTSS (R8)(SI*1), Z13
+	LONG         $0x48165262
+	WORD         $0xc752
+	VBROADCASTSS (R8)(BX*4), Z14
+	LONG         $0x480e5262
+	WORD         $0xcf52
+	VBROADCASTSS (R9), Z13
+	LONG         $0x48165262
+	WORD         $0xd752
+	VBROADCASTSS (R9)(BX*1), Z14
+	LONG         $0x480e5262
+	WORD         $0xdf52
+	VBROADCASTSS (R9)(BX*2), Z13
+	LONG         $0x48165262
+	WORD         $0xe752
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x04, R9
@@ -5307,6 +8892,265 @@ store:
 	VZEROUPPER
 	RET
 
+// func dot14x32AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot14x32AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	VMOVUPS 64(CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	VMOVUPS 64(CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	VMOVUPS 64(CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	VMOVUPS 64(CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	VMOVUPS 64(CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	VMOVUPS 64(CX), Z13
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z14
+	VMOVUPS 64(CX), Z15
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z16
+	VMOVUPS 64(CX), Z17
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z18
+	VMOVUPS 64(CX), Z19
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z20
+	VMOVUPS 64(CX), Z21
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z22
+	VMOVUPS 64(CX), Z23
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z24
+	VMOVUPS 64(CX), Z25
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z26
+	VMOVUPS 64(CX), Z27
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z30
+	VMOVUPS      64(CX), Z31
+	PREFETCHT0   2048(CX)
+	PREFETCHT0   2112(CX)
+	VBROADCASTSS (DI), Z28
+	LONG         $0x401e9262
+	WORD         $0xc652
+	LONG         $0x401e9262
+	WORD         $0xcf52
+	VBROADCASTSS (DI)(BX*1), Z29
+	LONG         $0x40169262
+	WORD         $0xd652
+	LONG         $0x40169262
+	WORD         $0xdf52
+	VBROADCASTSS (DI)(BX*2), Z28
+	LONG         $0x401e9262
+	WORD         $0xe652
+	LONG         $0x401e9262
+	WORD         $0xef52
+	VBROADCASTSS (DI)(SI*1), Z29
+	LONG         $0x40169262
+	WORD         $0xf652
+	LONG         $0x40169262
+	WORD         $0xff52
+	VBROADCASTSS (DI)(BX*4), Z28
+	LONG         $0x401e1262
+	WORD         $0xc652
+	LONG         $0x401e1262
+	WORD         $0xcf52
+	VBROADCASTSS (R8), Z29
+	LONG         $0x40161262
+	WORD         $0xd652
+	LONG         $0x40161262
+	WORD         $0xdf52
+	VBROADCASTSS (R8)(BX*1), Z28
+	LONG         $0x401e1262
+	WORD         $0xe652
+	LONG         $0x401e1262
+	WORD         $0xef52
+	VBROADCASTSS (R8)(BX*2), Z29
+	LONG         $0x40161262
+	WORD         $0xf652
+	LONG         $0x40161262
+	WORD         $0xff52
+	VBROADCASTSS (R8)(SI*1), Z28
+	LONG         $0x401e8262
+	WORD         $0xc652
+	LONG         $0x401e8262
+	WORD         $0xcf52
+	VBROADCASTSS (R8)(BX*4), Z29
+	LONG         $0x40168262
+	WORD         $0xd652
+	LONG         $0x40168262
+	WORD         $0xdf52
+	VBROADCASTSS (R9), Z28
+	LONG         $0x401e8262
+	WORD         $0xe652
+	LONG         $0x401e8262
+	WORD         $0xef52
+	VBROADCASTSS (R9)(BX*1), Z29
+	LONG         $0x40168262
+	WORD         $0xf652
+	LONG         $0x40168262
+	WORD         $0xff52
+	VBROADCASTSS (R9)(BX*2), Z28
+	LONG         $0x401e0262
+	WORD         $0xc652
+	LONG         $0x401e0262
+	WORD         $0xcf52
+	VBROADCASTSS (R9)(SI*1), Z29
+	LONG         $0x40160262
+	WORD         $0xd652
+	LONG         $0x40160262
+	WORD         $0xdf52
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	VADDPS 64(CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	VADDPS 64(CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	VADDPS 64(CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	VADDPS 64(CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	VADDPS 64(CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	VADDPS 64(CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	VADDPS 64(CX), Z13, Z13
+	ADDQ   DX, CX
+	VADDPS (CX), Z14, Z14
+	VADDPS 64(CX), Z15, Z15
+	ADDQ   DX, CX
+	VADDPS (CX), Z16, Z16
+	VADDPS 64(CX), Z17, Z17
+	ADDQ   DX, CX
+	VADDPS (CX), Z18, Z18
+	VADDPS 64(CX), Z19, Z19
+	ADDQ   DX, CX
+	VADDPS (CX), Z20, Z20
+	VADDPS 64(CX), Z21, Z21
+	ADDQ   DX, CX
+	VADDPS (CX), Z22, Z22
+	VADDPS 64(CX), Z23, Z23
+	ADDQ   DX, CX
+	VADDPS (CX), Z24, Z24
+	VADDPS 64(CX), Z25, Z25
+	ADDQ   DX, CX
+	VADDPS (CX), Z26, Z26
+	VADDPS 64(CX), Z27, Z27
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	VMOVUPS Z3, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	VMOVUPS Z5, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	VMOVUPS Z7, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	VMOVUPS Z9, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	VMOVUPS Z11, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	VMOVUPS Z13, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z14, (CX)
+	VMOVUPS Z15, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z16, (CX)
+	VMOVUPS Z17, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z18, (CX)
+	VMOVUPS Z19, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z20, (CX)
+	VMOVUPS Z21, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z22, (CX)
+	VMOVUPS Z23, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z24, (CX)
+	VMOVUPS Z25, 64(CX)
+	ADDQ    AX, CX
+	VMOVUPS Z26, (CX)
+	VMOVUPS Z27, 64(CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
 // func matrix14x16AVX512(t *[25]int)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·matrix14x16AVX512(SB), NOSPLIT, $0-8
@@ -5395,6 +9239,193 @@ inner:
 	VFMADD231PS  Z15, Z14, Z12
 	VBROADCASTSS (R9)(SI*1), Z14
 	VFMADD231PS  Z15, Z14, Z13
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R8
+	ADDQ         $0x04, R9
+	ADDQ         $0x80, CX
+	DECQ         R10
+	JNZ          inner
+
+segment_end:
+	MOVQ   72(AX), R10
+	SUBQ   16(AX), R10
+	SHLQ   $0x02, R10
+	ADDQ   R10, DI
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	DECQ   DX
+	JNZ    segment
+	MOVQ   128(AX), CX
+	MOVQ   184(AX), DX
+	SHLQ   $0x02, DX
+	TESTQ  CX, CX
+	JZ     store
+	VADDPS (CX), Z0, Z0
+	ADDQ   DX, CX
+	VADDPS (CX), Z1, Z1
+	ADDQ   DX, CX
+	VADDPS (CX), Z2, Z2
+	ADDQ   DX, CX
+	VADDPS (CX), Z3, Z3
+	ADDQ   DX, CX
+	VADDPS (CX), Z4, Z4
+	ADDQ   DX, CX
+	VADDPS (CX), Z5, Z5
+	ADDQ   DX, CX
+	VADDPS (CX), Z6, Z6
+	ADDQ   DX, CX
+	VADDPS (CX), Z7, Z7
+	ADDQ   DX, CX
+	VADDPS (CX), Z8, Z8
+	ADDQ   DX, CX
+	VADDPS (CX), Z9, Z9
+	ADDQ   DX, CX
+	VADDPS (CX), Z10, Z10
+	ADDQ   DX, CX
+	VADDPS (CX), Z11, Z11
+	ADDQ   DX, CX
+	VADDPS (CX), Z12, Z12
+	ADDQ   DX, CX
+	VADDPS (CX), Z13, Z13
+	ADDQ   DX, CX
+
+store:
+	MOVQ    152(AX), CX
+	MOVQ    192(AX), AX
+	SHLQ    $0x02, AX
+	VMOVUPS Z0, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z1, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z2, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z3, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z4, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z5, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z6, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z7, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z8, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z9, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z10, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z11, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z12, (CX)
+	ADDQ    AX, CX
+	VMOVUPS Z13, (CX)
+	ADDQ    AX, CX
+	VZEROUPPER
+	RET
+
+// func dot14x16AVX512(t *[25]int)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·dot14x16AVX512(SB), NOSPLIT, $0-8
+	MOVQ  t+0(FP), AX
+	MOVQ  104(AX), CX
+	MOVQ  176(AX), DX
+	SHLQ  $0x02, DX
+	TESTQ CX, CX
+	JNZ   begin
+	LEAQ  zerosAVX512<>+0(SB), CX
+	XORQ  DX, DX
+
+begin:
+	VMOVUPS (CX), Z0
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z1
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z2
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z3
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z4
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z5
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z6
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z7
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z8
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z9
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z10
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z11
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z12
+	ADDQ    DX, CX
+	VMOVUPS (CX), Z13
+	ADDQ    DX, CX
+	MOVQ    80(AX), CX
+	MOVQ    24(AX), DX
+	MOVQ    56(AX), BX
+	SHLQ    $0x02, BX
+	LEAQ    (BX)(BX*2), SI
+	MOVQ    32(AX), DI
+	LEAQ    (DI)(BX*4), R8
+	ADDQ    BX, R8
+	LEAQ    (R8)(BX*4), R9
+	ADDQ    BX, R9
+
+segment:
+	MOVQ  16(AX), R10
+	TESTQ R10, R10
+	JZ    segment_end
+
+inner:
+	VMOVUPS      (CX), Z16
+	PREFETCHT0   2048(CX)
+	VBROADCASTSS (DI), Z14
+	LONG         $0x480eb262
+	WORD         $0xc052
+	VBROADCASTSS (DI)(BX*1), Z15
+	LONG         $0x4806b262
+	WORD         $0xc852
+	VBROADCASTSS (DI)(BX*2), Z14
+	LONG         $0x480eb262
+	WORD         $0xd052
+	VBROADCASTSS (DI)(SI*1), Z15
+	LONG         $0x4806b262
+	WORD         $0xd852
+	VBROADCASTSS (DI)(BX*4), Z14
+	LONG         $0x480eb262
+	WORD         $0xe052
+	VBROADCASTSS (R8), Z15
+	LONG         $0x4806b262
+	WORD         $0xe852
+	VBROADCASTSS (R8)(BX*1), Z14
+	LONG         $0x480eb262
+	WORD         $0xf052
+	VBROADCASTSS (R8)(BX*2), Z15
+	LONG         $0x4806b262
+	WORD         $0xf852
+	VBROADCASTSS (R8)(SI*1), Z14
+	LONG         $0x480e3262
+	WORD         $0xc052
+	VBROADCASTSS (R8)(BX*4), Z15
+	LONG         $0x48063262
+	WORD         $0xc852
+	VBROADCASTSS (R9), Z14
+	LONG         $0x480e3262
+	WORD         $0xd052
+	VBROADCASTSS (R9)(BX*1), Z15
+	LONG         $0x48063262
+	WORD         $0xd852
+	VBROADCASTSS (R9)(BX*2), Z14
+	LONG         $0x480e3262
+	WORD         $0xe052
+	VBROADCASTSS (R9)(SI*1), Z15
+	LONG         $0x48063262
+	WORD         $0xe852
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	ADDQ         $0x04, R9
@@ -7170,6 +11201,68 @@ whole:
 	JMP       whole
 
 whole_end:
+	VZEROUPPER
+	RET
+
+// func pairsAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·pairsAVX512(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ dst+0(FP), DX
+
+whole:
+	CMPQ        AX, $0x10
+	JL          whole_end
+	VMOVUPS     (CX), Z0
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD.BCST const00000001AVX512<>+0(SB), Z1, Z1
+	VPADDD.BCST const00007fffAVX512<>+0(SB), Z1, Z1
+	VPADDD      Z0, Z1, Z1
+	VCMPPS      $0x03, Z0, Z0, K1
+	VPORD.BCST  const00400000AVX512<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, K1, Z1
+	VPANDD.BCST constffff0000AVX512<>+0(SB), Z1, Z0
+	VPSRLQ      $0x20, Z0, Z1
+	VPSRLQ      $0x10, Z0, Z0
+	VPORD       Z1, Z0, Z0
+	VPMOVQD     Z0, Y0
+	VMOVUPS     Y0, (DX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x10, AX
+	JMP         whole
+
+whole_end:
+	VZEROUPPER
+	RET
+
+// func pairRowsAVX512(dst *float32, src *uint16, pairs int)
+// Requires: AVX, AVX512F
+TEXT ·pairRowsAVX512(SB), NOSPLIT, $0-24
+	MOVQ pairs+16(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ dst+0(FP), DX
+
+pair:
+	CMPQ      AX, $0x01
+	JL        pair_end
+	VPMOVZXWD (CX), Z0
+	VPMOVZXWD 64(CX), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VPORD     Z1, Z0, Z0
+	VMOVUPS   Z0, (DX)
+	VPMOVZXWD 32(CX), Z0
+	VPMOVZXWD 96(CX), Z1
+	VPSLLD    $0x10, Z1, Z1
+	VPORD     Z1, Z0, Z0
+	VMOVUPS   Z0, 64(DX)
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	DECQ      AX
+	JMP       pair
+
+pair_end:
 	VZEROUPPER
 	RET
 

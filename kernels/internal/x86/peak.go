@@ -12,6 +12,3 @@ func peak(f func(rounds int), multiplyAdds int) func(rounds int) (flop float64) 
 		return 2 * float64(multiplyAdds) * peakAdds * float64(rounds)
 	}
 }
-
-// PeakBF16 is for processors with AVX512_BF16.
-var PeakBF16 = peak(peakBF16AVX512, 32)

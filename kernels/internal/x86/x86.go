@@ -3,7 +3,7 @@
 // Package x86 holds the inner loops of package ref in AVX-512 and AVX2 assembly. The assembly is generated (see ../gen); this file
 // gives it the signatures of ref.Loops, checks that the slices are long enough, and shows the race detector what is touched.
 //
-// AVX512 needs AVX512F; AVX2 needs AVX2, FMA, F16C; both BMI2.
+// AVX512 needs AVX512F, DQ, BW, VL; AVX512BF16 AVX512_BF16 besides; AVX2 needs AVX2, FMA, F16C; both BMI2.
 package x86
 
 //go:generate go -C ../gen run . -isa AVX512 -out ../x86/avx512_amd64.s -stubs ../x86/avx512_amd64.go -pkg x86
@@ -30,6 +30,15 @@ var AVX512 = ref.Loops{
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX512, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX512),
 	Peak: peak(peakAVX512, 16),
+}
+
+// AVX512BF16 is AVX512 for processors that multiply bfloat16 as well.
+var AVX512BF16 = withDots(AVX512)
+
+func withDots(l ref.Loops) ref.Loops {
+	l.Dot, l.Pairs, l.PairRows = dot, pairs, pairRows
+	l.PeakBF16 = peak(peakBF16AVX512, 32)
+	return l
 }
 
 // AVX2 is the loops for processors with AVX2 and FMA.
@@ -87,6 +96,14 @@ var (
 		matrix7x32tAVX512, matrix8x32tAVX512, matrix9x32tAVX512, matrix10x32tAVX512, matrix11x32tAVX512, matrix12x32tAVX512,
 		matrix13x32tAVX512, matrix14x32tAVX512,
 	}
+	dotx32 = [...]func(*words){
+		nil, dot1x32AVX512, dot2x32AVX512, dot3x32AVX512, dot4x32AVX512, dot5x32AVX512, dot6x32AVX512, dot7x32AVX512,
+		dot8x32AVX512, dot9x32AVX512, dot10x32AVX512, dot11x32AVX512, dot12x32AVX512, dot13x32AVX512, dot14x32AVX512,
+	}
+	dotx16 = [...]func(*words){
+		nil, dot1x16AVX512, dot2x16AVX512, dot3x16AVX512, dot4x16AVX512, dot5x16AVX512, dot6x16AVX512, dot7x16AVX512,
+		dot8x16AVX512, dot9x16AVX512, dot10x16AVX512, dot11x16AVX512, dot12x16AVX512, dot13x16AVX512, dot14x16AVX512,
+	}
 	avx2x16 = [...]func(*words){
 		nil, matrix1x16AVX2, matrix2x16AVX2, matrix3x16AVX2, matrix4x16AVX2, matrix5x16AVX2, matrix6x16AVX2,
 	}
@@ -105,6 +122,19 @@ func matrixAVX512(t *ref.Tile) {
 		avx512x32[t.Rows](w)
 	default:
 		avx512x16[t.Rows](w)
+	}
+}
+
+func dot(t *ref.Tile) {
+	checkTile(t)
+	if t.ACol != 1 {
+		panic("x86: no loop for products of bfloat16 down the columns of A")
+	}
+	w := (*words)(unsafe.Pointer(t))
+	if t.Cols == 32 {
+		dotx32[t.Rows](w)
+	} else {
+		dotx16[t.Rows](w)
 	}
 }
 
@@ -357,4 +387,21 @@ func narrow(f func(dst *uint16, src *float32, n int), rest func(dst []uint16, sr
 		f(unsafe.SliceData(dst), unsafe.SliceData(src), n)
 		rest(dst[n:], src[n:])
 	}
+}
+
+// pairs does whole vectors and leaves the rest to plain Go, which gives the same bits.
+func pairs(dst, x []float32) {
+	n := len(x) &^ 15
+	read(x[:n])
+	write(dst[:n/2])
+	pairsAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), n)
+	ref.Pairs(dst[n/2:], x[n:])
+}
+
+func pairRows(dst []float32, src []uint16, rows int) {
+	n := rows &^ 1
+	read(src[:n*ref.Panel])
+	write(dst[:n/2*ref.Panel])
+	pairRowsAVX512(unsafe.SliceData(dst), unsafe.SliceData(src), n/2)
+	ref.PairRows(dst[n/2*ref.Panel:], src[n*ref.Panel:], rows-n)
 }

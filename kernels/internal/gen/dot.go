@@ -1,0 +1,78 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// dpbf16 is VDPBF16PS Zb, Za, Zdst: to each lane of dst the sum of the products of the two bfloat16 in that lane of a and of b. Neither avo
+// nor Go's assembler knows it, so it is written as its bytes, EVEX.512.F3.0F38.W0 52 /r, and takes the numbers of registers that are not
+// allocated. All but W and mmm of the fields are inverted: R' and R hold the high bits of dst, X and B those of b, V' and vvvv a.
+func dpbf16(dst, a, b int) {
+	bit := func(n, i int) uint32 { return uint32(n>>i&1 ^ 1) }
+	p0 := bit(dst, 3)<<7 | bit(b, 4)<<6 | bit(b, 3)<<5 | bit(dst, 4)<<4 | 0b010
+	p1 := uint32(^a&15)<<3 | 0b110
+	p2 := 0b10<<5 | bit(a, 4)<<3
+	Instruction(&ir.Instruction{Opcode: "LONG", Operands: []operand.Op{operand.U32(0x62 | p0<<8 | p1<<16 | p2<<24)}})
+	Instruction(&ir.Instruction{Opcode: "WORD", Operands: []operand.Op{operand.U16(0x52 | (0xc0|dst&7<<3|b&7)<<8)}})
+}
+
+// dotRegisters gives out registers that are not allocated, one after the other, and dpbf16 for them.
+func dotRegisters() (vec func() reg.Register, multiplyAdd func(b, a, sum reg.Register)) {
+	number := map[reg.Register]int{}
+	vec = func() reg.Register {
+		z := zs[len(number)]
+		number[z] = len(number)
+		return z
+	}
+	return vec, func(b, a, sum reg.Register) { dpbf16(number[sum], number[a], number[b]) }
+}
+
+// pairs joins neighbours: of each 64 bits the upper halves of both floats come together in the lower 32.
+func (s isa) pairs() {
+	s.text("pairs", "(dst, x *float32, n int)", "is ref.Pairs. n, of x, is a multiple of 16.")
+	n, x, dst := pointer("n"), pointer("x"), pointer("dst")
+	loop("whole", n, s.lanes, func() {
+		v, upper := s.vec(), s.vec()
+		VMOVUPS(at(x, 0), v)
+		s.roundBF16(v)
+		VPSRLQ(operand.Imm(32), v, upper)
+		VPSRLQ(operand.Imm(16), v, v)
+		VPORD(upper, v, v)
+		words := YMM()
+		VPMOVQD(v, words)
+		VMOVUPS(words, at(dst, 0))
+		ADDQ(operand.Imm(64), x)
+		ADDQ(operand.Imm(32), dst)
+		SUBQ(operand.Imm(uint64(s.lanes)), n)
+	})
+	s.ret()
+}
+
+func (s isa) pairRows() {
+	s.text("pairRows", "(dst *float32, src *uint16, pairs int)", "is ref.PairRows for 2·pairs rows.")
+	pairs, src, dst := pointer("pairs"), pointer("src"), pointer("dst")
+	const rowBytes = panelBytes / 2
+	loop("pair", pairs, 1, func() {
+		for i := range 2 {
+			lower, upper := s.vec(), s.vec()
+			VPMOVZXWD(operand.Mem{Base: src, Disp: i * rowBytes / 2}, lower)
+			VPMOVZXWD(operand.Mem{Base: src, Disp: rowBytes + i*rowBytes/2}, upper)
+			VPSLLD(operand.Imm(16), upper, upper)
+			VPORD(upper, lower, lower)
+			VMOVUPS(lower, at(dst, i*s.lanes))
+		}
+		ADDQ(operand.U32(2*rowBytes), src)
+		ADDQ(operand.U32(panelBytes), dst)
+		DECQ(pairs)
+	})
+	s.ret()
+}
+
+// zs are the registers by number.
+var zs = []reg.VecPhysical{
+	reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7, reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
+	reg.Z16, reg.Z17, reg.Z18, reg.Z19, reg.Z20, reg.Z21, reg.Z22, reg.Z23, reg.Z24, reg.Z25, reg.Z26, reg.Z27, reg.Z28, reg.Z29, reg.Z30, reg.Z31,
+}

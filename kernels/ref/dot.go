@@ -1,0 +1,63 @@
+package ref
+
+import "math"
+
+// Dot is Matrix for products of bfloat16: every number of A and of B is a word of two of them, an even one of the inner index in its lower
+// half and the odd one after it in its upper, and every product is the sum of two:
+//
+//	sum += lower(a)·lower(b) + upper(a)·upper(b)
+//
+// K, the strides and the panels count words.
+func Dot(t *Tile) {
+	for i := range t.Rows {
+		for j := 0; j < t.Cols; j += 4 { // as many sums as stay in registers
+			var sum [4]float32
+			if t.Init != nil {
+				sum = [4]float32(t.Init[i*t.InitStride+j:])
+			}
+			for s := range t.Segs {
+				for p := range t.K {
+					a := math.Float32bits(t.A[i*t.ARow+s*t.ASeg+p*t.ACol])
+					lower, upper := math.Float32frombits(a<<16), math.Float32frombits(a&0xffff0000)
+					for c, v := range (*[4]float32)(t.B[(s*t.K+p)*Panel+j:]) {
+						b := math.Float32bits(v)
+						sum[c] += lower * math.Float32frombits(b<<16)
+						sum[c] += upper * math.Float32frombits(b&0xffff0000)
+					}
+				}
+			}
+			for c, v := range sum {
+				if t.Add != nil {
+					v += t.Add[i*t.AddStride+j+c]
+				}
+				t.Dst[i*t.DstStride+j+c] = v
+			}
+		}
+	}
+}
+
+// Pairs rounds x to bfloat16 and joins neighbours to words, for the A of Dot. The last of an odd number is joined to a zero.
+func Pairs(dst, x []float32) {
+	var h [2]uint16
+	for i := range dst {
+		h[1] = 0
+		n := min(2, len(x)-2*i)
+		F32ToBF16(h[:n], x[2*i:])
+		dst[i] = math.Float32frombits(uint32(h[0]) | uint32(h[1])<<16)
+	}
+}
+
+// PairRows joins each two rows of a [rows, Panel] panel of bfloat16 to a row of words, for the B of Dot. The last of an odd number is joined
+// to zeros.
+func PairRows(dst []float32, src []uint16, rows int) {
+	for i := 0; i < rows; i += 2 {
+		row, lower := dst[i/2*Panel:][:Panel], src[i*Panel:][:Panel]
+		for j := range row {
+			word := uint32(lower[j])
+			if i+1 < rows {
+				word |= uint32(src[(i+1)*Panel+j]) << 16
+			}
+			row[j] = math.Float32frombits(word)
+		}
+	}
+}
