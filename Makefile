@@ -1,9 +1,12 @@
 # make check is what CI runs.
-.PHONY: check test lint race purego generate-check goldens bench
+.PHONY: check test cuda-test lint race purego generate-check goldens bench
 
 check: ; bash .ci/run
 
 test: ; go test ./...
+
+# The CUDA build on an emulated driver; needs g++, and pip for cuda.h.
+cuda-test: ; bash .ci/cuda-test
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }

@@ -15,7 +15,7 @@ const module = "github.com/sowgen/sowgen/"
 func TestLayering(t *testing.T) {
 	allowed := map[string][]string{
 		"kernels":     {"kernels/"},
-		"tensor":      {"kernels"},
+		"tensor":      {"kernels", "kernels/cuda"}, // the latter with -tags cuda
 		"nn":          {"nn/weights", "tensor"},
 		"nn/config":   {},
 		"nn/weights":  {"kernels", "tensor"},

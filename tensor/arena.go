@@ -86,7 +86,7 @@ func (a *Arena) Return(results ...**Tensor) {
 			if a.device.AllocAccessible() {
 				copy(memory(plain), memory(Contiguous(*y)))
 			} else if err := a.device.Memcpy(plain, Contiguous(*y)); err != nil {
-				fail("Return", err.Error(), *y)
+				panic(&Error{Op: "Return", Shapes: []Shape{(*y).Shape().Clone()}, Reason: err.Error(), Err: err})
 			}
 			*y = plain
 		}
@@ -164,7 +164,7 @@ func (a *Arena) alloc(op string, shape []int, n int) *Tensor {
 	if !slices.ContainsFunc(a.chunks, func(c *chunk) bool { return c.take(t) }) {
 		c, err := newChunk(a.device, max(t.size, a.largest, a.extent()/4))
 		if err != nil {
-			panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s, whose arena holds %d: %v", n*4, nameOf(a.device), a.extent()*4, err)})
+			panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s, whose arena holds %d: %v", n*4, nameOf(a.device), a.extent()*4, err), Err: err})
 		}
 		a.chunks = append(a.chunks, c)
 		c.take(t)

@@ -47,7 +47,7 @@ func To(e Engine, t *Tensor) *Tensor {
 		copy(memory(y), memory(t))
 	}
 	if err != nil {
-		fail("To", fmt.Sprintf("from %s to %s: %v", nameOf(from), nameOf(e), err), t)
+		panic(&Error{Op: "To", Shapes: []Shape{t.Shape().Clone()}, Reason: fmt.Sprintf("from %s to %s: %v", nameOf(from), nameOf(e), err), Err: err})
 	}
 	return y
 }
@@ -105,7 +105,7 @@ func alloc(op string, e Engine, shape []int) *Tensor {
 	}
 	mem, err := e.Alloc(int64(n) * 4)
 	if err != nil {
-		panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s: %v", n*4, nameOf(e), err)})
+		panic(&Error{Op: op, Shapes: []Shape{shape}, Reason: fmt.Sprintf("%d bytes on %s: %v", n*4, nameOf(e), err), Err: err})
 	}
 	return onDevice(e, mem.Uintptr(), shape)
 }

@@ -130,17 +130,22 @@ func (CPU) GEGLU(dst, x *Tensor) {
 // Attention implements [Engine].
 func (e CPU) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
-	var regions *kernels.Regions
-	if p.Regions != nil {
-		regions = &kernels.Regions{Query: p.Regions.Labels, Key: p.Regions.Labels, Rules: kernelRules(p.Regions.Rules)}
-		for _, table := range p.Regions.PerHead {
-			regions.PerHead = append(regions.PerHead, kernelRules(table))
-		}
-	}
 	kernels.Attention(floats(dst), floats(q), floats(k), floats(v), kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 		BF16: e.Precision == Mixed,
-	}, regions, p.Mass)
+	}, p.Regions.kernel(), p.Mass)
+}
+
+// kernel is the regions in the words of package kernels; nil stays nil.
+func (r *Regions) kernel() *kernels.Regions {
+	if r == nil {
+		return nil
+	}
+	regions := &kernels.Regions{Query: r.Labels, Key: r.Labels, Rules: kernelRules(r.Rules)}
+	for _, table := range r.PerHead {
+		regions.PerHead = append(regions.PerHead, kernelRules(table))
+	}
+	return regions
 }
 
 // kernelRules is a table of rules in the words of package kernels; nil stays nil.

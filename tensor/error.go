@@ -6,13 +6,17 @@ import (
 	"strings"
 )
 
-// Error is what an operator panics with when its arguments do not fit together: the operator, every shape it was given and what is
-// wrong with them. [Catch] turns it into an ordinary error.
+// Error is what an operator panics with when its arguments do not fit together or its device fails: the operator, every shape it was given
+// and what is wrong. [Catch] turns it into an ordinary error.
 type Error struct {
 	Op     string
 	Shapes []Shape
 	Reason string
+	Err    error // what a device said, if it is its failure
 }
+
+// Unwrap returns the device's error.
+func (e *Error) Unwrap() error { return e.Err }
 
 func (e *Error) Error() string {
 	var b strings.Builder

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
+	"github.com/sowgen/sowgen/kernels/cuda/internal/wheels"
 )
 
 // packages is the compiler. Its version is part of what makes two runs give the same bytes.
@@ -47,31 +48,11 @@ func main() {
 
 // install returns the compiler's bin folder.
 func install() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
 	if _, err := exec.LookPath("g++"); err != nil {
 		return "", errors.New("nvcc wants g++")
 	}
-	folder := filepath.Join(cache, "sowgen", strings.ReplaceAll(packages[0], "==", "-"))
-	bin := filepath.Join(folder, "nvidia", "cu13", "bin")
-	if _, err := os.Stat(bin); err == nil {
-		return bin, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
-		return "", err
-	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(folder), "unfinished-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(unfinished)
-	pip := exec.Command("python3", append([]string{"-m", "pip", "install", "--quiet", "--no-deps", "--target", unfinished}, packages...)...)
-	if out, err := pip.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("pip: %w\n%s", err, out)
-	}
-	return bin, os.Rename(unfinished, folder)
+	folder, err := wheels.Install(packages...)
+	return filepath.Join(folder, "nvidia", "cu13", "bin"), err
 }
 
 // compileAll makes every PTX file anew and removes those that no source makes any more.

@@ -1,0 +1,181 @@
+// Package emu builds a driver that emulates a GPU on the CPU, for tests: a libcuda.so.1 that takes our PTX and runs the sources that it was
+// made from, compiled by the C++ compiler at hand with every thread a fiber and every access checked. driver.cc says what can be
+// injected, docs/cuda.md what this proves and what it does not.
+package emu
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
+)
+
+// Source is the folder of the kernels, kernels/cuda, and Faulty that of kernels that do what the emulator has to notice.
+func Source() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(file))
+}
+func Faulty() string { return filepath.Join(Source(), "emu", "testdata") }
+
+// common is how everything is compiled: for this machine, with the floating-point rules of CUDA's compiler.
+var common = []string{"-std=c++17", "-O2", "-march=native", "-fno-strict-aliasing", "-fPIC", "-shared", "-Wall"}
+
+// checked is how kernels are compiled besides: see checks.cc. What a kernel does not use of its headers is not its fault.
+var checked = []string{
+	"-fvisibility=hidden", "-fno-gnu-unique", "-fno-exceptions", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unknown-pragmas",
+	"-fsanitize=kernel-address,alignment", "--param", "asan-instrumentation-with-call-threshold=0", "--param", "asan-globals=0", "--param", "asan-stack=0",
+}
+
+// Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it; include is where cuda.h
+// lies. It is in the user's cache folder, and what has not changed is not compiled again.
+func Build(include string, sources ...string) (folder string, err error) {
+	if _, err := exec.LookPath("g++"); err != nil {
+		return "", errors.New("the emulated driver wants g++")
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	b := builder{filepath.Join(cache, "sowgen", "emulator"), filepath.Join(Source(), "emu"), include}
+	if err := os.MkdirAll(b.cache, 0o755); err != nil {
+		return "", err
+	}
+	driver, err := b.driver()
+	if err != nil {
+		return "", err
+	}
+	var kernels []string
+	for _, source := range sources {
+		found, err := filepath.Glob(filepath.Join(source, "*.cu"))
+		if err != nil {
+			return "", err
+		}
+		kernels = append(kernels, found...)
+	}
+	libraries, faults := make([]string, len(kernels)), make([]error, len(kernels))
+	var group sync.WaitGroup
+	for i, path := range kernels {
+		group.Go(func() { libraries[i], faults[i] = b.kernel(path, driver) })
+	}
+	group.Wait()
+	if err := errors.Join(faults...); err != nil {
+		return "", err
+	}
+	folder = filepath.Join(b.cache, fmt.Sprintf("%x", sha256.Sum256([]byte(driver+strings.Join(libraries, "")))))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	if err := link(driver, filepath.Join(folder, "libcuda.so.1")); err != nil {
+		return "", err
+	}
+	for i, path := range kernels {
+		if err := link(libraries[i], filepath.Join(folder, strings.TrimSuffix(filepath.Base(path), ".cu")+".so")); err != nil {
+			return "", err
+		}
+	}
+	return folder, nil
+}
+
+type builder struct{ cache, emu, include string }
+
+func (b builder) driver() (string, error) {
+	args := append([]string{"-Wl,-soname,libcuda.so.1", "-I" + b.include}, common...)
+	content := ""
+	for _, name := range []string{"cuda_on_cpu.h", "entry.h", "machine.h", "driver.cc", "memory.cc", "fibers.cc", "checks.cc"} {
+		text, err := os.ReadFile(filepath.Join(b.emu, name))
+		if err != nil {
+			return "", err
+		}
+		content += string(text)
+		if strings.HasSuffix(name, ".cc") {
+			args = append(args, filepath.Join(b.emu, name))
+		}
+	}
+	return b.compile(content, append(args, "-ldl"))
+}
+
+// kernel compiles one source to a library of its own, whose shared memory is its .bss.
+func (b builder) kernel(path, driver string) (string, error) {
+	digest, err := ptx.Digest(path)
+	if err != nil {
+		return "", err
+	}
+	names := map[string]bool{}
+	unit := fmt.Sprintf("#define KERNEL_FILE\n#include \"cuda_on_cpu.h\"\n#include %q\n#include \"entry.h\"\nstatic const Entry entries[] = {\n", path)
+	count := 0
+	texts, err := filepath.Glob(filepath.Join(filepath.Dir(path), "ptx", strings.TrimSuffix(filepath.Base(path), ".cu")+".sm_*.ptx"))
+	if err != nil {
+		return "", err
+	}
+	for _, text := range texts {
+		data, err := os.ReadFile(text)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range ptx.Entries(string(data)) {
+			if !names[e.Name] {
+				names[e.Name] = true
+				unit += "ENTRY(" + e.Name + "),\n"
+				count++
+			}
+		}
+	}
+	unit += fmt.Sprintf("};\nextern \"C\" __attribute__((visibility(\"default\"))) const Object object = {entries, %d, __bss_start, _end, dynamic_shared_bytes};\n", count)
+	content := unit + digest
+	for _, name := range []string{"cuda_on_cpu.h", "entry.h"} {
+		text, err := os.ReadFile(filepath.Join(b.emu, name))
+		if err != nil {
+			return "", err
+		}
+		content += string(text)
+	}
+	file, err := os.CreateTemp("", "*.cc")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(file.Name())
+	if _, err := file.WriteString(unit); err != nil {
+		return "", err
+	}
+	file.Close()
+	args := append([]string{"-I" + b.emu, file.Name(), driver}, common...)
+	return b.compile(content, append(args, checked...))
+}
+
+// compile returns a library made of content, by the arguments.
+func (b builder) compile(content string, args []string) (string, error) {
+	version, err := exec.Command("g++", "-v").CombinedOutput()
+	if err != nil {
+		return "", err
+	}
+	flags := append(append([]string{}, common...), checked...)
+	path := filepath.Join(b.cache, fmt.Sprintf("%x.so", sha256.Sum256([]byte(content+string(version)+strings.Join(flags, " ")))))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil
+	}
+	unfinished, err := os.CreateTemp(b.cache, "unfinished-")
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(unfinished.Name())
+	unfinished.Close()
+	if out, err := exec.Command("g++", append(args, "-o", unfinished.Name())...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("g++ %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return path, os.Rename(unfinished.Name(), path)
+}
+
+// link gives a file another name, which it may have already.
+func link(from, to string) error {
+	if err := os.Symlink(from, to); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}

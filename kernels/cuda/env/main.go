@@ -1,0 +1,57 @@
+// Command env prints, for a shell, what building with -tags cuda needs in the environment:
+//
+//	eval "$(go run ./kernels/cuda/env)"
+//	go build -tags cuda ./cmd/sowgen
+//
+// That is where cuda.h lies, which comes from the Python package index into the user's cache folder, and an empty library that satisfies
+// gorgonia.org/cu's wish for -lcuda: the driver itself is looked for when the program runs (driver.c). With -emulate it also builds the
+// emulated driver and has it found in place of NVIDIA's.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sowgen/sowgen/kernels/cuda/emu"
+	"github.com/sowgen/sowgen/kernels/cuda/internal/wheels"
+)
+
+// runtime has cuda.h. gorgonia.org/cu wants that of CUDA 12.
+const runtime = "nvidia-cuda-runtime-cu12==12.9.79"
+
+func main() {
+	emulate := flag.Bool("emulate", false, "run on the emulated driver")
+	kernels := flag.String("kernels", emu.Source(), "the folder of the kernels that the emulated driver runs")
+	flag.Parse()
+	if err := run(*emulate, *kernels); err != nil {
+		fmt.Fprintln(os.Stderr, "kernels/cuda/env:", err)
+		os.Exit(1)
+	}
+}
+
+func run(emulate bool, kernels string) error {
+	folder, err := wheels.Install(runtime)
+	if err != nil {
+		return err
+	}
+	include := filepath.Join(folder, "nvidia", "cuda_runtime", "include")
+	empty := filepath.Join(folder, "empty")
+	if err := os.MkdirAll(empty, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(empty, "libcuda.a"), []byte("!<arch>\n"), 0o644); err != nil {
+		return err
+	}
+	fmt.Printf("export CGO_ENABLED=1 CGO_CFLAGS='-g -O2 -I%s' CGO_LDFLAGS='-g -O2 -L%s'\n", include, empty)
+	if !emulate {
+		return nil
+	}
+	driver, err := emu.Build(include, kernels, emu.Faulty())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("export LD_LIBRARY_PATH='%s'\n", driver)
+	return nil
+}

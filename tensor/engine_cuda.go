@@ -1,0 +1,227 @@
+//go:build cuda
+
+package tensor
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/kernels/cuda"
+)
+
+// CUDA is the engine of a GPU, by package kernels/cuda. Its memory cannot be read by the host. Operators return when the work is asked for;
+// what goes wrong in it makes a later operator fail, at the latest the one that brings a result back.
+type CUDA struct {
+	device *cuda.Device
+
+	mu          sync.Mutex // the working memory, from its use in one operator to the launches of it
+	working     cuda.Pointer
+	workingSize int
+	plans       map[string]cuda.Pointer // of attentions, by their words
+}
+
+// OpenCUDA returns the engine of the GPU of the given number, counted from 0. Close must follow.
+func OpenCUDA(number int) (*CUDA, error) {
+	d, err := cuda.Open(number)
+	if err != nil {
+		return nil, err
+	}
+	return &CUDA{device: d, plans: map[string]cuda.Pointer{}}, nil
+}
+
+// Close waits for the work and gives all memory of the device back, parameters of models included. The error is the first that nobody was
+// told of.
+func (e *CUDA) Close() error {
+	ReleaseArenas(e)
+	return e.device.Close()
+}
+
+func (e *CUDA) String() string { return e.device.Name }
+
+// launch asks for kernels and fails if something asked for before has failed.
+func (e *CUDA) launch(op string, launches ...cuda.Launch) {
+	if err := e.device.Err(); err != nil {
+		panic(&Error{Op: op, Reason: err.Error(), Err: err})
+	}
+	e.device.Launch(launches...)
+}
+
+// must fails an operator for which something had to be waited for.
+func must(op string, err error) {
+	if err != nil {
+		panic(&Error{Op: op, Reason: err.Error(), Err: err})
+	}
+}
+
+// onGPU is where a tensor of the device begins; 0 for nil.
+func onGPU(t *Tensor) cuda.Pointer {
+	if t == nil {
+		return 0
+	}
+	return cuda.Pointer(t.Uintptr())
+}
+
+// Unary implements [Engine].
+func (e *CUDA) Unary(op UnaryOp, dst, x *Tensor, a, b float32) {
+	e.launch("Unary", cuda.Unary(cuda.UnaryOp(op), onGPU(dst), onGPU(x), elements(dst.Shape()), a, b))
+}
+
+// Binary implements [Engine].
+func (e *CUDA) Binary(op BinaryOp, dst, x, y *Tensor, bc Broadcast) {
+	e.launch("Binary", cuda.Binary(cuda.BinaryOp(op), onGPU(dst), onGPU(x), onGPU(y), bc.Shape, bc.XStrides, bc.YStrides)...)
+}
+
+// Reduce implements [Engine].
+func (e *CUDA) Reduce(op ReduceOp, dst, x *Tensor, outer, n, inner int) {
+	e.launch("Reduce", cuda.Reduce(cuda.ReduceOp(op), onGPU(dst), onGPU(x), outer, n, inner))
+}
+
+// Strided implements [Engine].
+func (e *CUDA) Strided(dst, src *Tensor, shape, strides []int, offset int) {
+	e.launch("Strided", cuda.Strided(onGPU(dst), onGPU(src), shape, strides, offset)...)
+}
+
+// Place implements [Engine].
+func (e *CUDA) Place(dst, src *Tensor, outer, inner, pitch, offset int) {
+	e.launch("Place", cuda.Place(onGPU(dst), onGPU(src), outer, inner, pitch, offset))
+}
+
+// Gather implements [Engine].
+func (e *CUDA) Gather(dst, table *Tensor, ids []int32) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	place := e.work("Gather", len(ids))
+	must("Gather", cuda.Upload(e.device, place, ids))
+	e.launch("Gather", cuda.Gather(onGPU(dst), onGPU(table), place, len(ids), table.Shape()[1]))
+}
+
+// MatMul implements [Engine].
+func (e *CUDA) MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool) {
+	g := cuda.Gemm{Batch: batch, M: m, K: k, N: n, TransB: transB}
+	e.launch("MatMul", g.Launch(onGPU(dst), onGPU(a), onGPU(b), cuda.Epilogue{}))
+}
+
+// packed is a weight on the device.
+type packed struct {
+	at     cuda.Pointer
+	layout cuda.Packed
+}
+
+// pack packs a weight that lies at w. It is given back when nobody knows it any more.
+func (e *CUDA) pack(op string, w cuda.Pointer, layout cuda.Packed) *packed {
+	at, err := e.device.Alloc(layout.Bytes())
+	must(op, err)
+	p := &packed{at, layout}
+	runtime.AddCleanup(p, e.device.Free, at)
+	e.launch(op, layout.Launch(at, w))
+	return p
+}
+
+// PackLinear implements [Engine].
+func (e *CUDA) PackLinear(w *Tensor) any {
+	s := w.Shape()
+	return e.pack("PackLinear", onGPU(w), cuda.Packed{Format: cuda.F32, Out: s[0], In: s[1], Taps: 1})
+}
+
+// PackConv implements [Engine].
+func (e *CUDA) PackConv(w *Tensor) any {
+	s := w.Shape()
+	return e.pack("PackConv", onGPU(w), cuda.Packed{Format: cuda.F32, Out: s[0], In: s[1], Taps: s[2] * s[3]})
+}
+
+// Linear implements [Engine].
+func (e *CUDA) Linear(dst, x *Tensor, w *Weight, bias *Tensor) {
+	p := w.Packed.(*packed)
+	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout}
+	e.launch("Linear", l.Launch(onGPU(dst), onGPU(x), p.at, cuda.Epilogue{Bias: onGPU(bias)}))
+}
+
+// Conv2D implements [Engine].
+func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, bias *Tensor, g ConvGeometry) {
+	p, s, o := w.Packed.(*packed), x.Shape(), dst.Shape()
+	c := cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
+		OH: o[1], OW: o[2], Format: p.layout.Format}
+	e.launch("Conv2D", c.Launch(onGPU(dst), onGPU(x), p.at, cuda.Epilogue{Bias: onGPU(bias)}))
+}
+
+// GroupNorm implements [Engine].
+func (e *CUDA) GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool) {
+	s := x.Shape()
+	n, c := s[0], s[len(s)-1]
+	g := cuda.GroupNorm{N: n, HW: elements(s) / (n * c), C: c, Groups: groups, Eps: eps, SiLU: silu}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.launch("GroupNorm", g.Launches(onGPU(dst), onGPU(x), onGPU(gamma), onGPU(beta), e.work("GroupNorm", g.Scratch()))...)
+}
+
+// LayerNorm implements [Engine].
+func (e *CUDA) LayerNorm(dst, x, gamma, beta *Tensor, eps float32) {
+	s := x.Shape()
+	c := s[len(s)-1]
+	e.launch("LayerNorm", cuda.LayerNorm(onGPU(dst), onGPU(x), onGPU(gamma), onGPU(beta), elements(s)/c, c, eps))
+}
+
+// Softmax implements [Engine].
+func (e *CUDA) Softmax(dst, x *Tensor) {
+	s := x.Shape()
+	c := s[len(s)-1]
+	e.launch("Softmax", cuda.Softmax(onGPU(dst), onGPU(x), elements(s)/c, c))
+}
+
+// GEGLU implements [Engine].
+func (e *CUDA) GEGLU(dst, x *Tensor) {
+	s := dst.Shape()
+	c := s[len(s)-1]
+	e.launch("GEGLU", cuda.GEGLU(onGPU(dst), onGPU(x), elements(s)/c, c))
+}
+
+// Attention implements [Engine].
+func (e *CUDA) Attention(dst, q, k, v *Tensor, p AttnParams) {
+	s := q.Shape()
+	a := cuda.NewAttention(kernels.AttnShape{
+		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
+	}, p.Regions.kernel(), p.Mass != nil)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	plan := e.plan(a.Plan)
+	if p.Mass == nil {
+		e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, 0, 0)...)
+		return
+	}
+	masses := e.work("Attention", a.Masses()+a.Scratch())
+	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, masses, masses+cuda.Pointer(4*a.Masses()))...)
+	must("Attention", cuda.Download(e.device, p.Mass, masses))
+}
+
+// mostPlans bounds the plans that stay on the device. A run has one for each grid, set of rules and wish for masses.
+const mostPlans = 256
+
+// plan returns where the words of a plan are on the device; the same ones go there once.
+func (e *CUDA) plan(words []int32) cuda.Pointer {
+	if words == nil {
+		return 0
+	}
+	key := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 4*len(words))
+	if at, ok := e.plans[string(key)]; ok {
+		return at
+	}
+	if len(e.plans) >= mostPlans {
+		for _, at := range e.plans {
+			e.device.Free(at)
+		}
+		clear(e.plans)
+	}
+	at, err := e.device.Alloc(4 * len(words))
+	must("Attention", err)
+	e.plans[string(key)] = at
+	must("Attention", cuda.Upload(e.device, at, words))
+	return at
+}
+
+// UpsampleNearest implements [Engine].
+func (e *CUDA) UpsampleNearest(dst, x *Tensor) {
+	s, o := x.Shape(), dst.Shape()
+	e.launch("UpsampleNearest", cuda.UpsampleNearest(onGPU(dst), onGPU(x), s[0], s[1], s[2], s[3], o[1], o[2]))
+}
