@@ -10,3 +10,4 @@ package cuda
 
 //go:generate go run ./internal/nvcc
 //go:generate go run ./internal/names
+//go:generate go run ./internal/roofline

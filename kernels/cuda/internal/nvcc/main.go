@@ -1,4 +1,5 @@
-// Command nvcc compiles the kernels to PTX:
+// Command nvcc compiles the kernels to PTX and puts the registers and the shared memory that they take into docs/cuda.md; it fails if a kernel
+// spills registers:
 //
 //	go generate ./kernels/cuda
 //
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
 	"github.com/sowgen/sowgen/kernels/cuda/internal/wheels"
@@ -30,8 +32,8 @@ var packages = []string{
 // differs from the first.
 var targets = []string{"75", "80"}
 
-// version is the PTX version that the files claim: that of CUDA 11.0, so that drivers from 450 on take them. ptxas has checked that they
-// use nothing newer.
+// version is the PTX version that the files claim: that of CUDA 11.0, so that drivers from 450 on take them. ptxas checks that they use nothing
+// newer: here for the first target, in resources for later ones.
 const version = ".version 7.0"
 
 func main() {
@@ -40,7 +42,11 @@ func main() {
 		fmt.Printf("kernels/cuda: the PTX is left as it is, because its compiler cannot be had here: %v\n", err)
 		return
 	}
-	if err := compileAll(bin); err != nil {
+	err = compileAll(bin)
+	if err == nil {
+		err = resources(bin)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kernels/cuda:", err)
 		os.Exit(1)
 	}
@@ -70,28 +76,34 @@ func compileAll(bin string) error {
 			return err
 		}
 	}
-	for _, source := range sources {
-		var first []byte
-		for _, target := range targets {
-			text, err := compile(bin, source, target)
-			if err != nil {
-				return err
-			}
-			if first == nil {
-				first = text
-			} else if bytes.Equal(bytes.ReplaceAll(text, []byte("sm_"+target), []byte("sm_"+targets[0])), first) {
-				continue
-			}
-			path := filepath.Join("ptx", strings.TrimSuffix(source, ".cu")+".sm_"+target+".ptx")
-			if err := os.WriteFile(path, text, 0o644); err != nil {
-				return err
-			}
-			if err := run(filepath.Join(bin, "ptxas"), "-arch=sm_"+target, "-o", os.DevNull, path); err != nil {
-				return err
-			}
+	failed := make([]error, len(sources))
+	var all sync.WaitGroup
+	for i, source := range sources {
+		all.Go(func() { failed[i] = compileTargets(bin, source) })
+	}
+	all.Wait()
+	return errors.Join(failed...)
+}
+
+// compileTargets makes a source's PTX files and lets ptxas look at the first.
+func compileTargets(bin, source string) error {
+	var first []byte
+	for _, target := range targets {
+		text, err := compile(bin, source, target)
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			first = text
+		} else if bytes.Equal(bytes.ReplaceAll(text, []byte("sm_"+target), []byte("sm_"+targets[0])), first) {
+			continue
+		}
+		path := filepath.Join("ptx", strings.TrimSuffix(source, ".cu")+".sm_"+target+".ptx")
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
 		}
 	}
-	return nil
+	return run(filepath.Join(bin, "ptxas"), "-arch=sm_"+targets[0], "-o", os.DevNull, filepath.Join("ptx", strings.TrimSuffix(source, ".cu")+".sm_"+targets[0]+".ptx"))
 }
 
 var (
