@@ -123,7 +123,7 @@ func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencode
 	}
 	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
 		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string, e tensor.Engine) (*sow.Pipeline, error) {
-			return sow.OpenFS(fsys, b.model, sow.On(e))
+			return sow.OpenFS(fsys, b.model, sow.On(e), sow.LowMemory())
 		})
 		return func(ctx context.Context) error {
 			_, err := p.Generate(ctx, cowRequest(side, cycles))

@@ -63,8 +63,8 @@ def command(peer, part, threads):
     elif engine != 'sowgen':
         words = [sys.executable, here / f'peer_{engine}.py', part, model, precision, threads]
     elif part == 'first-step':
-        words = [args.sowgen, 'generate', '--method', 'text', '--model', model, '--size', '512x512', '--prompt', 'a portrait', '--threads', threads,
-                 '-o', pathlib.Path(tempfile.gettempdir()) / 'sowgen-first-step.png']
+        words = [args.sowgen, 'generate', '--method', 'text', '--model', model, '--size', '512x512', '--prompt', 'a portrait', '--guidance', 1,
+                 '--steps', 1, '--threads', threads, '-o', pathlib.Path(tempfile.gettempdir()) / 'sowgen-first-step.png']
     else:
         words = [args.sowgen, 'bench', '--model', model, '--only', part, '--threads', threads, '--paced']
     if precision == 'mixed':
@@ -91,11 +91,11 @@ def one_run(process):
 
 
 def first_step(peer, threads):
-    """The time from the start of a program to its first evaluation of the UNet."""
+    """The time from the start of a program to the end of its first step."""
     began = time.perf_counter()
     process = start(peer, 'first-step', threads, stderr=subprocess.STDOUT)
     try:
-        if any('drawing' in line for line in process.stdout):
+        if any('decoding' in line for line in process.stdout):
             return {'wall_seconds': time.perf_counter() - began}
         raise RuntimeError('ended before its first step')
     finally:

@@ -140,8 +140,8 @@ def prepare():
         return lambda: n(x)
     if name == 'first':
         n = Networks(512)
-        n.text(), n.text()
-        worker.ready()
+        n.unet(normal(1, 4, 64, 64), 501, n.text())
+        worker.stepped()
         sys.exit()
     side, cycles = int(rest[0]), 1 if 'c1' in rest else 10
     n = Networks(side)

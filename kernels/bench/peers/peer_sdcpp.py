@@ -15,8 +15,8 @@ part, model, cli, threads = sys.argv[1:5]
 name, *rest = part.split('-')
 side = {'unet': lambda: int(rest[0]) * 8, 'vae': lambda: 512, 'clip': lambda: 64, 'first': lambda: 512}[name]()
 steps = 2 if name == 'unet' else 1
-ends = {'unet': 'sampling completed', 'vae': 'decode_first_stage completed', 'clip': 'get_learned_condition completed', 'first': 'get_learned_condition completed'}[name]
-begins = {'unet': 'get_learned_condition completed', 'vae': 'sampling completed', 'clip': 'generate_image', 'first': ''}[name]
+ends = {'unet': 'sampling completed', 'vae': 'decode_first_stage completed', 'clip': 'get_learned_condition completed', 'first': 'sampling completed'}[name]
+begins = {'unet': 'get_learned_condition completed', 'vae': 'sampling completed', 'clip': 'generate_image', 'first': 'get_learned_condition completed'}[name]
 
 
 def processor_time(pid):
@@ -46,7 +46,7 @@ def run():
 
 if name == 'first':
     run()
-    worker.ready()
+    worker.stepped()
     sys.exit()
 for _ in sys.stdin:
     cpu, wall, memory = run()

@@ -67,8 +67,8 @@ def prepare():
         return lambda: (n.encode if rest[0] == 'encode' else n.decode)(x)
     n.text_model, n.unet_model, n.vae_model
     if name == 'first':
-        n.text(), n.text()
-        worker.ready()
+        n.unet(normal(1, 4, 64, 64), 501, n.text())
+        worker.stepped()
         sys.exit()
     side, cycles = int(rest[0]), 1 if 'c1' in rest else 10
     return lambda: COW(n, side, cycles).run()

@@ -16,7 +16,7 @@ WORK = {
     'clip': 'text encoder', 'attention-4096x4096-5x64': 'attention 4096², 5 heads of 64', 'attention-4096x4096-5x64-regions': '… with a mask (sowgen: region rules)',
     'unet-32-b1': 'UNet, 32×32 latents', 'unet-64-b1': 'UNet, 64×64 latents', 'unet-64-b4': '… for four prompts', 'vae-encode-512': 'VAE encode 512²',
     'vae-decode-512': 'VAE decode 512²', 'cow-128': 'COW picture, built-in model, 128²', 'cow-512-c1': 'COW picture 512², one cycle',
-    'cow-512': 'COW picture 512², ten cycles (reckoned)', 'first-step': 'from start to first step',
+    'cow-512': 'COW picture 512², ten cycles (reckoned)', 'first-step': 'from the start of the program to the end of the first step',
 }
 
 

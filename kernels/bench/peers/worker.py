@@ -14,9 +14,9 @@ def serve(run, ran_in):
         print(json.dumps({'cpu_seconds': cpu, 'wall_seconds': wall, 'ran_in': ran_in}), flush=True)
 
 
-def ready():
-    """Tells that the first evaluation of the UNet would begin now."""
-    print('drawing', flush=True)
+def stepped():
+    """Tells that the first step is done."""
+    print('decoding', flush=True)  # what sowgen says then
 
 
 def peak_memory(pid):
