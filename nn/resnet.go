@@ -32,12 +32,14 @@ func LoadResnetBlock(s *weights.Scope, in, out, timeDim, groups int, eps float32
 
 // Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], nil where there is no time.
 func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
+	scope := tensor.Tidy(x)
+	defer scope.Keep(&y)
 	h := convolve(b.Conv1, b.Norm1, x)
 	if b.TimeEmbProj != nil {
 		h = tensor.AddPerChannel(h, b.TimeEmbProj.Forward(tensor.SiLU(temb)))
 	}
 	h = convolve(b.Conv2, b.Norm2, h)
+	scope.Keep(&h)
 	if b.ConvShortcut != nil {
 		x = b.ConvShortcut.Forward(x)
 	}

@@ -14,17 +14,23 @@ type layer struct {
 
 func (l *layer) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	x = l.resnet.Forward(x, e.temb)
-	if l.transformer != nil {
-		x = l.transformer.forward(x, e)
+	return l.attend(l.resnet.Forward(x, e.temb), e)
+}
+
+func (l *layer) attend(x *tensor.Tensor, e *evaluation) *tensor.Tensor {
+	if l.transformer == nil {
+		return x
 	}
-	return x
+	return l.transformer.forward(x, e)
 }
 
 // join returns what the layer makes of x and of a map from the way down.
 func (l *layer) join(x, skip *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
-	return l.forward(tensor.Concat(3, x, e.forAll(skip)), e)
+	scope := tensor.Tidy(x)
+	defer scope.Keep(&y)
+	x = l.resnet.Forward(tensor.Concat(3, x, e.forAll(skip)), e.temb)
+	scope.Keep(&x)
+	return l.attend(x, e)
 }
 
 // DownBlock is DownBlock2D or CrossAttnDownBlock2D: layers, then half the size.

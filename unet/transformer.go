@@ -37,10 +37,13 @@ func loadTransformer2D(s *weights.Scope, channels, heads int, cfg *Config) *Tran
 
 // forward returns [n, h, w, c] for x [n, h, w, c], or for x [1, h, w, c] that all n prompts still share.
 func (t *Transformer2D) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
+	scope := tensor.Tidy(x)
+	defer scope.Keep(&y)
 	s := x.Shape()
 	h := t.ProjIn.Forward(t.Norm.Forward(x))
+	scope.Keep(&h)
 	h = t.Block.forward(tensor.Reshape(h, s[0], s[1]*s[2], s[3]), s[1], s[2], e)
+	scope.Keep(&h)
 	return tensor.Add(x, t.ProjOut.Forward(tensor.Reshape(h, -1, s[1], s[2], s[3])))
 }
 
@@ -67,7 +70,8 @@ func loadTransformerBlock(s *weights.Scope, channels, heads, context int) *Trans
 // forward returns [n, h·w, c] for the tokens x [n, h·w, c] of a map of h×w cells, or for x [1, h·w, c] that all n prompts still share: the
 // cross-attention is where they part.
 func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
+	scope := tensor.Tidy(x)
+	defer scope.Keep(&y)
 	site := Site{Name: b.Name, Height: h, Width: w, Heads: b.Attn1.Heads}
 	x, p, done := e.selfAttention(site, x)
 	tokens := b.Norm1.Forward(x)
@@ -76,6 +80,8 @@ func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y
 	}
 	x = tensor.Add(x, b.Attn1.Self(tokens, p))
 	done()
+	scope.Keep(&x)
 	x = tensor.Add(x, e.crossAttention(b.Attn2, b.Norm2.Forward(x)))
+	scope.Keep(&x)
 	return tensor.Add(x, b.FF.Forward(b.Norm3.Forward(x)))
 }

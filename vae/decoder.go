@@ -61,7 +61,7 @@ func (d *decoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		x = b.resnets.forward(x)
+		x = b.resnets.forward(x, scope)
 		if b.upsampler != nil {
 			s := x.Shape()
 			x = b.upsampler.Forward(x, 2*s[1], 2*s[2])

@@ -55,7 +55,7 @@ func (e *encoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		x = b.resnets.forward(x)
+		x = b.resnets.forward(x, scope)
 		if b.downsampler != nil {
 			x = b.downsampler.Forward(x)
 		}
