@@ -98,7 +98,9 @@ func (b *Packed) Mixed() *Packed {
 			m.narrow(BF16, p.half[from:to], b.data[from:])
 			return
 		}
-		wide := make([]float32, to-from)
+		s := getScratch(padded(to - from))
+		defer s.put()
+		wide := s.take(to - from)
 		m.widen(b.format, wide, b.half[from:])
 		m.narrow(BF16, p.half[from:to], wide)
 	})

@@ -17,8 +17,8 @@ var pool = struct {
 
 func init() { pool.threads.Store(int32(runtime.GOMAXPROCS(0))) }
 
-// SetThreads sets how many threads an operation uses, the caller's own included; n < 1 means one for each processor
-// (GOMAXPROCS). Results do not depend on it.
+// SetThreads sets how many threads an operation uses, the caller's own included; n < 1 means one for each processor: GOMAXPROCS, which Go
+// takes from the processors the process may run on and, on Linux, from its control group's quota. Results do not depend on it.
 func SetThreads(n int) {
 	if n < 1 {
 		n = runtime.GOMAXPROCS(0)
