@@ -104,22 +104,37 @@ func (r *run) plainPrompts(negative string, scale float64) []asked {
 }
 
 // maskedGuidance is the cycles' guidance by four prompts: outside the condition, away from what must not appear a second time and
-// towards variety (docs/method.md §2.3). At scale ≤ 1 only the text's own prediction is left of it.
+// towards variety (docs/method.md §2.3). At scale ≤ 1 only the text's own prediction is left of it, and where nothing is outside only
+// plain guidance.
 func (r *run) maskedGuidance(ctx context.Context) (*guided, error) {
-	if !r.MaskedGuidance || r.Guidance <= 1 {
+	all := r.maskedPrompts()
+	if len(all) < 4 {
 		return r.plainGuidance(ctx, r.Negative, r.Guidance)
 	}
 	return r.guided(ctx, func(p []*tensor.Tensor) *tensor.Tensor {
 		return sampler.MaskedGuide(p[0], p[1], p[2], p[3], r.mask, float32(r.Guidance))
-	}, r.maskedPrompts())
+	}, all)
 }
 
 func (r *run) maskedPrompts() []asked {
 	plain := r.plainPrompts(r.Negative, r.Guidance)
-	if !r.MaskedGuidance || len(plain) == 1 {
+	if !r.MaskedGuidance || len(plain) == 1 || r.covered() {
 		return plain
 	}
 	return append(plain, asked{rules.Suppress, r.Suppress}, asked{rules.Diverse, r.Diverse})
+}
+
+// covered reports whether the conditions keep every cell of the canvas.
+func (r *run) covered() bool {
+	f := r.vae.Config.Factor()
+	h, w := r.Height/f, r.Width/f
+	all := make([]bool, h*w)
+	for _, c := range r.conditions {
+		for i, kept := range keptCells(c, h, w, f) {
+			all[i] = all[i] || kept
+		}
+	}
+	return !slices.Contains(all, false)
 }
 
 // asked is a prompt and what it is there for.

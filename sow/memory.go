@@ -51,7 +51,7 @@ func (p *Pipeline) outline() (err error) {
 
 // What a process takes beside weights and activations.
 const (
-	program  = 48 << 20 // code, tokenizer, and the working memory of the kernels
+	program  = 60 << 20 // code, tokenizer, and the working memory of the kernels
 	perPixel = 64       // of the canvas: pictures and their tensors on the way in and out
 )
 

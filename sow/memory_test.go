@@ -2,12 +2,14 @@ package sow
 
 import (
 	"context"
+	"image"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
@@ -50,6 +52,22 @@ func TestEqualPrompts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, once.Report.Evaluations[StageCycle]*4, apart.Report.Evaluations[StageCycle]*3)
 	require.Equal(t, tensor.Floats(apart.Latents), tensor.Floats(once.Latents))
+}
+
+// TestNothingOutside: where the condition covers the canvas, masked guidance is plain guidance to the bit, and asks half as much.
+func TestNothingOutside(t *testing.T) {
+	p, req := tinyRun(t)
+	part, err := p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	req.Conditions[0].Box = image.Rect(0, 0, 128, 128)
+	whole, err := p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Equal(t, part.Report.Evaluations[StageCycle], 2*whole.Report.Evaluations[StageCycle])
+
+	noise := sampler.NewNoise(1)
+	n, c, s, d := noise.Latents(1, 9, 7, 4), noise.Latents(1, 9, 7, 4), noise.Latents(1, 9, 7, 4), noise.Latents(1, 9, 7, 4)
+	masked := sampler.MaskedGuide(n, c, s, d, tensor.Full(1, 1, 9, 7, 1), 7.5)
+	require.Equal(t, tensor.Floats(sampler.Guide(n, c, 7.5)), tensor.Floats(masked))
 }
 
 // TestMemoryIsWhatIsTaken: an evaluation takes from the arena what was computed for it.
