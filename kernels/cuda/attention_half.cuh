@@ -75,9 +75,10 @@ struct HalfAttention {
                         make_uint2(Format::pair(held[i][c].x, held[i][c].y), Format::pair(held[i][c].z, held[i][c].w));
             return;
         }
-        for (uint32 at = threadIdx.x; at < KEYS * COLUMNS; at += THREADS) {
-            const uint32 key = at / COLUMNS, col = at % COLUMNS;
-            to[key][col] = Format::of(key < count && column + col < d ? row(from, first + key)[column + col] : 0);
+        for (uint32 at = threadIdx.x; at < KEYS * COLUMNS / 2; at += THREADS) { // two at a time
+            const uint32 key = at / (COLUMNS / 2), here = at % (COLUMNS / 2) * 2, col = column + here, end = key < count ? d : 0;
+            const float* const x = key < count ? row(from, first + key) : nullptr;
+            *reinterpret_cast<uint32*>(&to[key][here]) = Format::pair(col < end ? x[col] : 0, col + 1 < end ? x[col + 1] : 0);
         }
     }
 

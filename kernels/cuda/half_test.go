@@ -1,0 +1,224 @@
+//go:build cuda
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/kernels/kerneltest"
+)
+
+// What the suite of engines does not reach, on the emulated driver: the formats of 16 bits at odd shapes, the parts of an epilogue that no
+// layer asks for, and heads wider than a tile.
+
+// bench is a device and the memory of a test on it.
+type bench struct {
+	*testing.T
+	*Device
+	rand *rand.Rand
+}
+
+func newBench(t *testing.T) bench {
+	d := open(t)
+	t.Cleanup(func() { d.Close() }) // a failure has left memory behind
+	return bench{t, d, rand.New(rand.NewPCG(1, 2))}
+}
+
+func (b bench) random(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(b.rand.NormFloat64())
+	}
+	return x
+}
+
+// on puts x on the device; nil is null.
+func on[T float32 | int32 | uint16](b bench, x []T) Pointer {
+	if x == nil {
+		return 0
+	}
+	p, err := b.Alloc(max(4, 4*len(x)))
+	require.NoError(b, err)
+	b.Cleanup(func() { b.Free(p) })
+	require.NoError(b, Upload(b.Device, p, x))
+	return p
+}
+
+// room is memory for n float32, NaN to begin with.
+func (b bench) room(n int) Pointer {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.NaN())
+	}
+	return on(b, x)
+}
+
+func (b bench) read(p Pointer, n int) []float32 {
+	x := make([]float32, n)
+	require.NoError(b, Download(b.Device, x, p))
+	return x
+}
+
+// rounded is x as a format has it.
+func (f Format) rounded(x []float32) []float32 {
+	h, y := make([]uint16, len(x)), make([]float32, len(x))
+	switch f {
+	case F16:
+		kernels.F32ToF16(h, x)
+		kernels.F16ToF32(y, h)
+	case BF16:
+		kernels.F32ToBF16(h, x)
+		kernels.BF16ToF32(y, h)
+	default:
+		return x
+	}
+	return y
+}
+
+// unit is the unit roundoff.
+func (f Format) unit() float64 {
+	return map[Format]float64{F32: 0x1p-24, F16: 0x1p-11, BF16: 0x1p-8}[f]
+}
+
+var formats = []Format{F32, F16, BF16}
+
+// near compares with bounds of each value; NaN fails.
+func (b bench) near(got []float32, want []float64, bound func(i int) float64) {
+	b.Helper()
+	for i, w := range want {
+		if d := math.Abs(float64(got[i]) - w); !(d <= bound(i)) {
+			b.Fatalf("element %d of %d: got %v, want %v: off by %.3g, want ≤ %.3g", i, len(want), got[i], w, d, bound(i))
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	b := newBench(t)
+	x := b.random(1001)
+	for i := range x {
+		x[i] *= []float32{1, 1e-5, 1e-7, 1e4, 1e5, 6e-8}[i%6]
+	}
+	x[7], x[8], x[9] = float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())
+	for _, f := range formats[1:] {
+		for _, n := range []int{1, 5, len(x)} {
+			narrow, wide := b.room(n), b.room(n)
+			b.Launch(f.Narrow(narrow, on(b, x), n), f.Widen(wide, narrow, n))
+			got, want := b.read(wide, n), f.rounded(x)
+			for i, v := range got {
+				require.True(t, v == want[i] || v != v && want[i] != want[i], "%v of %v: %v, want %v", f, x[i], v, want[i])
+			}
+		}
+	}
+}
+
+func TestProducts(t *testing.T) {
+	for _, f := range formats {
+		for _, s := range []kernels.ConvShape{
+			{N: 1, H: 1, W: 1, C: 1, Out: 1, KH: 1, KW: 1, Stride: 1},
+			{N: 3, H: 5, W: 13, C: 77, Out: 67, KH: 1, KW: 1, Stride: 1},
+			{N: 2, H: 7, W: 13, C: 3, Out: 33, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+			{N: 1, H: 8, W: 9, C: 12, Out: 13, KH: 3, KW: 3, Stride: 2, PadBottom: 1, PadRight: 1},
+			{N: 1, H: 6, W: 5, C: 3, Out: 4, KH: 4, KW: 2, Stride: 1, PadTop: 5, PadBottom: 5},
+			{N: 1, H: 15, W: 13, C: 8, Out: 131, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
+		} {
+			t.Run(fmt.Sprint(f, s), func(t *testing.T) {
+				b := newBench(t)
+				x, w := f.rounded(b.random(s.N*s.H*s.W*s.C)), f.rounded(b.random(s.Out*s.C*s.KH*s.KW))
+				n := s.N * s.OutH() * s.OutW() * s.Out
+				ep := kernels.Epilogue{Bias: b.random(s.Out), Residual: b.random(n), Act: kernels.SiLUAct}
+				c := Conv{s.N, s.H, s.W, s.C, s.Out, s.KH, s.KW, s.Stride, s.PadTop, s.PadLeft, s.OutH(), s.OutW(), f}
+				packed, input, bias := b.room(c.Packed().Bytes()/4+1), on(b, x), on(b, ep.Bias)
+				b.Launch(c.Packed().Launch(packed, on(b, w)))
+				for i, tile := range []tile{smallTile, largeTile, smallTile, largeTile} { // large products have the large one
+					dst, ep, on := b.room(n), ep, Epilogue{}
+					if i < 2 {
+						require.NoError(b, Upload(b.Device, dst, ep.Residual)) // the residual may be dst
+						on = Epilogue{Bias: bias, SiLU: true, Residual: dst}
+					} else {
+						ep = kernels.Epilogue{}
+					}
+					want := kerneltest.Conv2D(x, w, s, ep)
+					l := c.Launch(dst, input, packed, on)
+					require.True(t, strings.HasSuffix(l.Kernel, smallTile.name))
+					l.Kernel = strings.TrimSuffix(l.Kernel, smallTile.name) + tile.name
+					l.Grid, l.Block.X = tile.grid(n/s.Out, s.Out, 1), tile.halfThreads
+					if f == F32 {
+						l.Block.X = tile.threads
+					}
+					b.Launch(l)
+					roundings := float64(s.C*s.KH*s.KW + 12)
+					b.near(b.read(dst, n), want.Want, func(i int) float64 { return roundings * 0x1p-23 * want.Size[i] })
+				}
+			})
+		}
+	}
+}
+
+func TestAttentions(t *testing.T) {
+	labels := make([]uint8, 77)
+	for i := range labels {
+		labels[i] = uint8(i * i % 7 % 3)
+	}
+	block := kernels.Rule{Block: true}
+	regions := &kernels.Regions{Query: labels, Key: labels, Rules: [][]kernels.Rule{
+		{{Alpha: 0.5, Beta: 1, Target: 0.3}, {Alpha: -0.5}, block}, {{}, {Beta: 2}, {Target: 0.1}}, {{}, block, {Alpha: 1}},
+	}}
+	regions.PerHead = [][][]kernels.Rule{nil, {{{}, {Target: 0.5}, {Target: 0.6}}, {block, block, block}, {{Alpha: -1}, {}, {}}}}
+	for _, f := range formats {
+		for _, test := range []struct {
+			kernels.AttnShape
+			r *kernels.Regions
+		}{
+			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 7, Keys: 3}, nil},
+			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 40, Queries: 66, Keys: 130}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 64, Queries: 70, Keys: 70, Causal: true}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 80, Queries: 65, Keys: 33}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 160, Queries: 9, Keys: 65}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 330, Queries: 9, Keys: 40}, nil}, // in three parts
+			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
+			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 170, Queries: 77, Keys: 77}, regions},
+		} {
+			for _, masses := range []bool{false, true} {
+				if masses && test.r == nil {
+					continue
+				}
+				t.Run(fmt.Sprint(f, test.AttnShape, masses), func(t *testing.T) { newBench(t).attend(f, test.AttnShape, test.r, masses) })
+			}
+		}
+	}
+}
+
+// attend compares an attention with the dense formula of numbers already rounded. What is left is the rounding of each probability, and float32's.
+func (b bench) attend(f Format, s kernels.AttnShape, r *kernels.Regions, masses bool) {
+	s.Scale = float32(1 / math.Sqrt(float64(s.HeadDim)))
+	c := s.Heads * s.HeadDim
+	q, k, v := f.rounded(b.random(s.N*s.Queries*c)), f.rounded(b.random(s.N*s.Keys*c)), f.rounded(b.random(s.N*s.Keys*c))
+	want, mass := kerneltest.Attention(q, k, v, s, r)
+	size := make([]float32, len(v)) // of what is added up
+	for i, x := range v {
+		size[i] = max(x, -x)
+	}
+	sizes, _ := kerneltest.Attention(q, k, size, s, r)
+
+	a := NewAttention(s, r, masses)
+	a.Format = f
+	var result, scratch Pointer
+	if masses {
+		result, scratch = b.room(a.Masses()), b.room(a.Scratch())
+	}
+	dst := b.room(len(want))
+	b.Launch(a.Launches(dst, on(b, q), on(b, k), on(b, v), on(b, a.Plan), result, scratch)...)
+	logits := float64(s.HeadDim+64) * 0x1p-24 * 8 // relative: of logits of a few units, thrice where a rule has the extremes
+	loss := f.unit() + 3*logits + float64(s.Keys)*0x1p-23
+	b.near(b.read(dst, len(want)), want, func(i int) float64 { return loss*sizes[i] + float64(s.Keys)*0x1p-25 }) // f16 is subnormal below 2^-14
+	if masses {
+		b.near(b.read(result, len(mass)), mass, func(i int) float64 { return (3*logits + float64(s.Keys)*0x1p-23) * mass[i] })
+	}
+}
