@@ -28,19 +28,35 @@ func (s ConvShape) check(op string) {
 //
 //	dst[n,y,x,o] = act(Σ_ky,kx,c x[n, y·Stride+ky-PadTop, x·Stride+kx-PadLeft, c]·w[o,c,ky,kx] + bias[o]) + residual[n,y,x,o]
 //
-// where x is 0 outside the picture. dst must not overlap x.
+// where x is 0 outside the picture. dst must not overlap x. It goes the way that ConvShape.Winograd
+// names, but weights for products of bfloat16 (Packed.Mixed) go directly: Winograd's transforms would lose all of those few digits.
 func Conv2D(dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
-	s.check("Conv2D")
-	if w.k != s.KH*s.KW*s.C || w.n != s.Out {
-		fail("Conv2D", "weight is packed as [%d, %d], want [%d·%d·%d, %d]", w.k, w.n, s.KH, s.KW, s.C, s.Out)
+	if s.Winograd() && !w.mixed {
+		Conv2DWinograd(dst, x, s, w, ep)
+	} else {
+		Conv2DDirect(dst, x, s, w, ep)
 	}
-	oh, ow := s.OutH(), s.OutW()
-	need("Conv2D", "x", len(x), s.N*s.H*s.W*s.C)
-	need("Conv2D", "dst", len(dst), s.N*oh*ow*s.Out)
-	checkEpilogue("Conv2D", ep, s.Out, s.N*oh*ow*s.Out)
+}
+
+// checkConv panics if the arguments of a convolution do not fit together.
+func checkConv(op string, dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
+	s.check(op)
+	if w.k != s.KH*s.KW*s.C || w.n != s.Out {
+		fail(op, "weight is packed as [%d, %d], want [%d·%d·%d, %d]", w.k, w.n, s.KH, s.KW, s.C, s.Out)
+	}
+	size := s.N * s.OutH() * s.OutW() * s.Out
+	need(op, "x", len(x), s.N*s.H*s.W*s.C)
+	need(op, "dst", len(dst), size)
+	checkEpilogue(op, ep, s.Out, size)
+}
+
+// Conv2DDirect is Conv2D as a matrix product: each output is the sum that the formula says, in the order of its inner index.
+func Conv2DDirect(dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
+	checkConv("Conv2D", dst, x, s, w, ep)
 	if s.N*s.Out == 0 {
 		return
 	}
+	oh, ow := s.OutH(), s.OutW()
 	if s.C == 0 || s.KH == 1 && s.KW == 1 && s.Stride == 1 && oh == s.H && ow == s.W {
 		Gemm(dst, s.Out, x, s.C, s.N*oh*ow, w, ep)
 		return

@@ -10,6 +10,18 @@ const (
 	QuickGELUAct            // x·σ(1.702x)
 )
 
+// apply is x = act(x).
+func (a Activation) apply(m *implementation, x []float32) {
+	switch a {
+	case SiLUAct:
+		m.SiLU(x, x)
+	case GELUAct:
+		m.GELU(x, x)
+	case QuickGELUAct:
+		m.QuickGELU(x, x)
+	}
+}
+
 // Epilogue is what happens to a product on its way to memory: dst = act(a·b + bias) + residual.
 type Epilogue struct {
 	Bias     []float32 // [n], or nil

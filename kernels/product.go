@@ -225,14 +225,7 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 			tail := row[len(row)-rest:]
 			m.Add(tail, tail, p.ep.Bias[to-rest:])
 		}
-		switch p.ep.Act {
-		case SiLUAct:
-			m.SiLU(row, row)
-		case GELUAct:
-			m.GELU(row, row)
-		case QuickGELUAct:
-			m.QuickGELU(row, row)
-		}
+		p.ep.Act.apply(m, row)
 		at := (out+i)*p.ldd + from
 		dst := p.dst[at:][:len(row)]
 		if p.ep.Residual != nil {

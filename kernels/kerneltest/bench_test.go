@@ -56,19 +56,22 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkConv2D counts the multiplications of the direct way whichever way is gone, so that a Winograd convolution may exceed the peak.
 func BenchmarkConv2D(b *testing.B) {
-	for _, s := range []struct{ size, in, out int }{
-		{64, 320, 320}, {32, 640, 640}, {16, 1280, 1280}, {8, 1280, 1280}, {64, 320, 4}, {64, 4, 320}, {256, 128, 128},
-		{16, 64, 64}, {8, 96, 96}, {4, 128, 128}, {128, 16, 16}, {64, 32, 32},
+	for _, s := range []struct{ n, size, in, out int }{
+		{1, 64, 320, 320}, {1, 64, 960, 320}, {1, 32, 640, 640}, {1, 16, 1280, 1280}, {2, 16, 2560, 1280}, {1, 8, 1280, 1280}, {2, 8, 1280, 1280},
+		{1, 64, 320, 4}, {1, 64, 4, 320}, {1, 256, 128, 128}, {1, 64, 512, 512},
+		{1, 16, 64, 64}, {1, 8, 96, 96}, {1, 4, 128, 128}, {4, 4, 128, 128}, {1, 64, 32, 32},
 	} {
-		b.Run(fmt.Sprintf("%d/%dto%d", s.size, s.in, s.out), func(b *testing.B) {
-			c := kernels.ConvShape{N: 1, H: s.size, W: s.size, C: s.in, Out: s.out, KH: 3, KW: 3, Stride: 1,
-				PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
-			x, dst := random(s.size*s.size*s.in), make([]float32, s.size*s.size*s.out)
-			w := kernels.PackConv(random(9*s.in*s.out), s.out, s.in, 3, 3)
-			ep := kernels.Epilogue{Bias: random(s.out)}
-			benchmark(b, s.size*s.size*9*s.in*s.out, func() { kernels.Conv2D(dst, x, c, w, ep) })
-		})
+		c := pad1(s.n, s.size, s.size, s.in, s.out)
+		x, dst := random(c.N*c.H*c.W*c.C), make([]float32, c.N*c.H*c.W*c.Out)
+		w := kernels.PackConv(random(9*s.in*s.out), s.out, s.in, 3, 3)
+		ep := kernels.Epilogue{Bias: random(s.out)}
+		for name, way := range convs {
+			b.Run(fmt.Sprintf("%dx%d/%dto%d/%s", s.n, s.size, s.in, s.out, name), func(b *testing.B) {
+				benchmark(b, c.N*c.H*c.W*9*s.in*s.out, func() { way.conv(dst, x, c, w, ep) })
+			})
+		}
 	}
 }
 

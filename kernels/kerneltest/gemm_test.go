@@ -2,7 +2,6 @@ package kerneltest_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -115,68 +114,6 @@ func TestMatMul(t *testing.T) {
 					sums(t, got[i*s.m*s.n:][:s.m*s.n], want, s.k, 8)
 				}
 			}
-		}
-	})
-}
-
-func TestConv2D(t *testing.T) {
-	shapes := []kernels.ConvShape{
-		{N: 1, H: 5, W: 5, C: 1, Out: 1, KH: 1, KW: 1, Stride: 1},
-		{N: 2, H: 7, W: 5, C: 3, Out: 5, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
-		{N: 1, H: 9, W: 13, C: 4, Out: 33, KH: 3, KW: 3, Stride: 2, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
-		{N: 1, H: 8, W: 8, C: 16, Out: 16, KH: 3, KW: 3, Stride: 2, PadBottom: 1, PadRight: 1}, // the VAE's downsampler
-		{N: 2, H: 6, W: 7, C: 13, Out: 31, KH: 1, KW: 1, Stride: 1},
-		{N: 1, H: 8, W: 6, C: 13, Out: 7, KH: 1, KW: 1, Stride: 2},
-		{N: 1, H: 28, W: 28, C: 3, Out: 20, KH: 14, KW: 14, Stride: 14},
-		{N: 1, H: 12, W: 130, C: 5, Out: 40, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
-		{N: 1, H: 6, W: 6, C: 150, Out: 35, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1},
-		{N: 1, H: 3, W: 4, C: 410, Out: 6, KH: 2, KW: 1, Stride: 1, PadTop: 3, PadRight: 2},
-		{N: 1, H: 2, W: 2, C: 3, Out: 3, KH: 2, KW: 2, Stride: 1, PadTop: 4, PadLeft: 3, PadBottom: 5, PadRight: 6},
-	}
-	each(t, func(t *testing.T) {
-		for i, s := range shapes {
-			for act := kernels.None; act <= kernels.SiLUAct; act++ {
-				t.Run(fmt.Sprintf("%d/act%d", i, act), func(t *testing.T) {
-					x, w := random(s.N*s.H*s.W*s.C), randomSeed(s.Out*s.C*s.KH*s.KW, 2)
-					size := s.N * s.OutH() * s.OutW() * s.Out
-					ep := kernels.Epilogue{Bias: randomSeed(s.Out, 3), Residual: randomSeed(size, 4), Act: act}
-					packed := kernels.PackConv(w, s.Out, s.C, s.KH, s.KW)
-					dst, check := guarded(size)
-					got := threads(t, func() []float32 {
-						kernels.Conv2D(dst, x, s, packed, ep)
-						return dst
-					})
-					check(t)
-					sums(t, got, kerneltest.Conv2D(x, w, s, ep), s.KH*s.KW*s.C, 8)
-				})
-			}
-		}
-	})
-}
-
-func TestConv2DRandom(t *testing.T) {
-	rounds := 60
-	if testing.Short() {
-		rounds = 10
-	}
-	each(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(1, 2))
-		for i := range rounds {
-			s := kernels.ConvShape{
-				N: 1 + r.IntN(3), H: 1 + r.IntN(20), W: 1 + r.IntN(40), C: 1 + r.IntN(40), Out: 1 + r.IntN(70),
-				KH: 1 + r.IntN(4), KW: 1 + r.IntN(4), Stride: 1 + r.IntN(3),
-				PadTop: r.IntN(4), PadLeft: r.IntN(4), PadBottom: r.IntN(4), PadRight: r.IntN(4),
-			}
-			if s.H+s.PadTop+s.PadBottom < s.KH || s.W+s.PadLeft+s.PadRight < s.KW {
-				continue
-			}
-			x, w := random(s.N*s.H*s.W*s.C), randomSeed(s.Out*s.C*s.KH*s.KW, 2)
-			dst, check := guarded(s.N * s.OutH() * s.OutW() * s.Out)
-			kernels.Conv2D(dst, x, s, kernels.PackConv(w, s.Out, s.C, s.KH, s.KW), kernels.Epilogue{})
-			check(t)
-			t.Run(fmt.Sprint(i, s), func(t *testing.T) {
-				sums(t, dst, kerneltest.Conv2D(x, w, s, kernels.Epilogue{}), s.KH*s.KW*s.C, 8)
-			})
 		}
 	})
 }

@@ -101,20 +101,24 @@ func TestShortSlicesPanic(t *testing.T) {
 		return &kernels.Regions{Query: make([]uint8, 2), Key: make([]uint8, 2), Rules: [][]kernels.Rule{{r}}}
 	}
 	for want, f := range map[string]func(){
-		"kernels: Gemm: a holds 10 values, want 12":                                 func() { kernels.Gemm(make([]float32, 15), 5, x, 4, 3, b, kernels.Epilogue{}) },
-		"kernels: Gemm: dst holds 10 values, want 15":                               func() { kernels.Gemm(x, 5, make([]float32, 12), 4, 3, b, kernels.Epilogue{}) },
-		"kernels: Gemm: rows of a start 3 values apart, want at least 4":            func() { kernels.Gemm(x, 5, x, 3, 1, b, kernels.Epilogue{}) },
-		"kernels: Gemm: bias holds 4 values, want 5":                                func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Bias: x[:4]}) },
-		"kernels: Gemm: residual holds 4 values, want 5":                            func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Residual: x[:4]}) },
-		"kernels: Gemm: unknown activation 9":                                       func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Act: 9}) },
-		"kernels: Gemm: size -1 is negative":                                        func() { kernels.Gemm(x, 5, x, 4, -1, b, kernels.Epilogue{}) },
-		"kernels: Pack: b holds 10 values, want 12":                                 func() { kernels.Pack(x, 3, 4, 4) },
-		"kernels: PackTransposed: b holds 10 values, want 12":                       func() { kernels.PackTransposed(x, 3, 4, 3) },
-		"kernels: PackConv: w holds 10 values, want 18":                             func() { kernels.PackConv(x, 2, 1, 3, 3) },
-		"kernels: MatMul: b holds 10 values, want 12":                               func() { kernels.MatMul(x, x, x, 1, 2, 3, 4, false) },
-		"kernels: Conv2D: x holds 5 values, want 9":                                 func() { kernels.Conv2D(make([]float32, 20), x[:5], conv, b, kernels.Epilogue{}) },
-		"kernels: Conv2D: dst holds 10 values, want 20":                             func() { kernels.Conv2D(x, x, conv, b, kernels.Epilogue{}) },
-		"kernels: Conv2D: weight is packed as [4, 5], want [2·2·2, 5]":              func() { c := conv; c.C = 2; kernels.Conv2D(x, x, c, b, kernels.Epilogue{}) },
+		"kernels: Gemm: a holds 10 values, want 12":                                               func() { kernels.Gemm(make([]float32, 15), 5, x, 4, 3, b, kernels.Epilogue{}) },
+		"kernels: Gemm: dst holds 10 values, want 15":                                             func() { kernels.Gemm(x, 5, make([]float32, 12), 4, 3, b, kernels.Epilogue{}) },
+		"kernels: Gemm: rows of a start 3 values apart, want at least 4":                          func() { kernels.Gemm(x, 5, x, 3, 1, b, kernels.Epilogue{}) },
+		"kernels: Gemm: bias holds 4 values, want 5":                                              func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Bias: x[:4]}) },
+		"kernels: Gemm: residual holds 4 values, want 5":                                          func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Residual: x[:4]}) },
+		"kernels: Gemm: unknown activation 9":                                                     func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Act: 9}) },
+		"kernels: Gemm: size -1 is negative":                                                      func() { kernels.Gemm(x, 5, x, 4, -1, b, kernels.Epilogue{}) },
+		"kernels: Pack: b holds 10 values, want 12":                                               func() { kernels.Pack(x, 3, 4, 4) },
+		"kernels: PackTransposed: b holds 10 values, want 12":                                     func() { kernels.PackTransposed(x, 3, 4, 3) },
+		"kernels: PackConv: w holds 10 values, want 18":                                           func() { kernels.PackConv(x, 2, 1, 3, 3) },
+		"kernels: MatMul: b holds 10 values, want 12":                                             func() { kernels.MatMul(x, x, x, 1, 2, 3, 4, false) },
+		"kernels: Conv2D: x holds 5 values, want 9":                                               func() { kernels.Conv2D(make([]float32, 20), x[:5], conv, b, kernels.Epilogue{}) },
+		"kernels: Conv2D: dst holds 10 values, want 20":                                           func() { kernels.Conv2D(x, x, conv, b, kernels.Epilogue{}) },
+		"kernels: Conv2D: weight is packed as [4, 5], want [2·2·2, 5]":                            func() { c := conv; c.C = 2; kernels.Conv2D(x, x, c, b, kernels.Epilogue{}) },
+		"kernels: Conv2D: filter 2×2 with stride 1: Winograd's algorithm wants 3×3 with stride 1": func() { kernels.Conv2DWinograd(make([]float32, 20), x, conv, b, kernels.Epilogue{}) },
+		"kernels: Conv2D: Winograd's algorithm takes no weights for products of bfloat16": func() {
+			kernels.Conv2DWinograd(x, x, pad1(1, 1, 1, 1, 1), kernels.Pack(x, 9, 1, 1).Mixed(), kernels.Epilogue{})
+		},
 		"kernels: Conv2D: filter 2×2 with stride 0: want at least 1":                func() { c := conv; c.Stride = 0; kernels.Conv2D(x, x, c, b, kernels.Epilogue{}) },
 		"kernels: Conv2D: filter 2×2 is larger than the padded input 1×3":           func() { c := conv; c.H = 1; kernels.Conv2D(x, x, c, b, kernels.Epilogue{}) },
 		"kernels: Attention: k holds 9 values, want 10":                             func() { kernels.Attention(x, x, x[:9], x, attn, nil, nil) },
@@ -165,9 +169,10 @@ func TestNoAllocations(t *testing.T) {
 	shape := kernels.ConvShape{N: 1, H: 16, W: 16, C: 64, Out: 64, KH: 3, KW: 3, Stride: 1, PadTop: 1, PadLeft: 1, PadBottom: 1, PadRight: 1}
 	attn := kernels.AttnShape{N: 1, Heads: 2, HeadDim: 32, Queries: 256, Keys: 256, Scale: .1}
 	for name, f := range map[string]func(){
-		"Gemm":      func() { kernels.Gemm(dst, 64, x, 64, 256, w, kernels.Epilogue{}) },
-		"Conv2D":    func() { kernels.Conv2D(dst, x, shape, conv, kernels.Epilogue{}) },
-		"Attention": func() { kernels.Attention(dst, x, x, x, attn, nil, nil) },
+		"Gemm":         func() { kernels.Gemm(dst, 64, x, 64, 256, w, kernels.Epilogue{}) },
+		"Conv2D":       func() { kernels.Conv2D(dst, x, shape, conv, kernels.Epilogue{}) },
+		"Conv2DDirect": func() { kernels.Conv2DDirect(dst, x, shape, conv, kernels.Epilogue{}) },
+		"Attention":    func() { kernels.Attention(dst, x, x, x, attn, nil, nil) },
 	} {
 		// AllocsPerRun leaves one processor: the pool's other thread must get its turn, or it still holds the last call's job.
 		require.Less(t, testing.AllocsPerRun(100, func() { f(); runtime.Gosched() }), 1.0, name)

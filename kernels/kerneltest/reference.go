@@ -91,6 +91,112 @@ func Conv2D(x, w []float32, s kernels.ConvShape, ep kernels.Epilogue) Result {
 	return r
 }
 
+// Winograd is Conv2D for a 3×3 filter and stride 1 with the size of what Winograd's algorithm adds up on the way to each value:
+// |Aᵀ|·[Σ_c (|G|·|g|·|Gᵀ|) ⊙ (|Bᵀ|·|d|·|B|)]·|A|. It is larger than Σ|x·w|, and the rounding errors with it.
+func Winograd(x, w []float32, s kernels.ConvShape, ep kernels.Epilogue) Result {
+	oh, ow := s.OutH(), s.OutW()
+	sizes := newResult(s.N * oh * ow * s.Out)
+	at, g, bt := winograd()
+	u := make([]square, s.Out*s.C)
+	for i := range u {
+		u[i] = sandwich(g, 3, func(y, x int) float64 { return float64(w[i*9+3*y+x]) })
+	}
+	v := make([]square, s.C)
+	for n := range s.N {
+		for y := 0; y < oh; y += 4 {
+			for x0 := 0; x0 < ow; x0 += 4 {
+				for c := range v {
+					v[c] = sandwich(bt, 6, func(i, j int) float64 {
+						y, x0 := y+i-s.PadTop, x0+j-s.PadLeft
+						if y < 0 || y >= s.H || x0 < 0 || x0 >= s.W {
+							return 0
+						}
+						return float64(x[((n*s.H+y)*s.W+x0)*s.C+c])
+					})
+				}
+				for o := range s.Out {
+					var m square
+					for c, v := range v {
+						for i := range m {
+							for j := range m[i] {
+								m[i][j] += v[i][j] * u[o*s.C+c][i][j]
+							}
+						}
+					}
+					tile := sandwich(at, 6, func(i, j int) float64 { return m[i][j] })
+					for i := range min(4, oh-y) {
+						for j := range min(4, ow-x0) {
+							sizes.Size[((n*oh+y+i)*ow+x0+j)*s.Out+o] = tile[i][j]
+						}
+					}
+				}
+			}
+		}
+	}
+	for i := range sizes.Size {
+		sizes.epilogue(i, i%s.Out, ep)
+	}
+	return Result{Conv2D(x, w, s, ep).Want, sizes.Size}
+}
+
+type square [6][6]float64
+
+// winograd makes the matrices of F(4×4, 3×3) from their points by Lagrange's formula; the last point is ∞.
+func winograd() (at, g, bt square) {
+	x := [5]float64{0, 5. / 8, -5. / 8, 3. / 2, -3. / 2}
+	product := func(skip int) []float64 { // the coefficients of ∏ (t - x), without one
+		c := []float64{1}
+		for i, x := range x {
+			if i != skip {
+				c = append(c, 0)
+				for k := len(c) - 1; k > 0; k-- {
+					c[k] = c[k-1] - x*c[k]
+				}
+				c[0] *= -x
+			}
+		}
+		return c
+	}
+	for p, x0 := range x {
+		norm := 1.
+		for i, x := range x {
+			if i != p {
+				norm *= x0 - x
+			}
+		}
+		for k := range 4 {
+			at[k][p] = math.Pow(x0, float64(k))
+		}
+		for k := range 3 {
+			g[p][k] = math.Pow(x0, float64(k)) / norm
+		}
+		copy(bt[p][:], product(p))
+	}
+	at[3][5], g[5][2] = 1, 1
+	copy(bt[5][:], product(-1))
+	return at, g, bt
+}
+
+// sandwich is |m|·|x|·|mᵀ| for x [n, n].
+func sandwich(m square, n int, x func(i, j int) float64) square {
+	var half, all square // |m|·|x|
+	for i := range 6 {
+		for j := range n {
+			for k := range n {
+				half[i][j] += math.Abs(m[i][k]) * math.Abs(x(k, j))
+			}
+		}
+	}
+	for i := range 6 {
+		for j := range 6 {
+			for k := range n {
+				all[i][j] += half[i][k] * math.Abs(m[j][k])
+			}
+		}
+	}
+	return all
+}
+
 // Attention is the dense formula of kernels.Attention: every logit, its rule, the softmax of the row, and the targets by the
 // bias they stand for. It also gives the masses [n, heads, labels, labels].
 func Attention(q, k, v []float32, s kernels.AttnShape, r *kernels.Regions) (out, mass []float64) {

@@ -22,6 +22,10 @@ type Loops struct {
 	Max           func(x []float32) float32
 	ExpSum        func(dst, x []float32, shift float32) float32
 
+	WinogradInput   func(v []float32, step int, x []float32, line, pixel, n int)
+	WinogradWeights func(u []float32, step int, w []float32, tap, n int)
+	WinogradOutput  func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int)
+
 	PanelRange func(s []float32, rows int, hi, lo *Lanes)
 	PanelExp   func(s []float32, rows int, mul float32, shift, sum *Lanes)
 	PanelScale func(s []float32, rows int, factor *Lanes)
@@ -46,6 +50,7 @@ var Go = Loops{
 	Add: Add, Sub: Sub, Mul: Mul, Div: Div, GEGLU: GEGLU, Axpby: Axpby,
 	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
+	WinogradInput: WinogradInput, WinogradWeights: WinogradWeights, WinogradOutput: WinogradOutput,
 	PanelRange: PanelRange, PanelExp: PanelExp, PanelScale: PanelScale,
 	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
 	Dot: Dot, Pairs: Pairs, PairRows: PairRows,

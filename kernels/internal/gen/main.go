@@ -32,6 +32,7 @@ func main() {
 	s.reductions()
 	s.panels()
 	s.halves()
+	s.winograd()
 	if s.lanes == 8 { // 8×8 is a good size for both
 		transpose8()
 		transpose8x16()
@@ -104,7 +105,7 @@ func pointer(param string) reg.Register { return Load(Param(param), GP64()) }
 // at is the float32 number i of p.
 func at(p reg.Register, i int) operand.Mem { return operand.Mem{Base: p, Disp: 4 * i} }
 
-// times turns a count of float32 into bytes.
+// times4 turns a count of float32 into bytes.
 func times4(r reg.Register) { SHLQ(operand.Imm(2), r) }
 
 // loop runs body as long as counter, which step counts down by, stays at least atLeast.

@@ -204,6 +204,21 @@ func f32ToBF16AVX2(dst *uint16, src *float32, n int)
 //go:noescape
 func bf16ToF32AVX2(dst *float32, src *uint16, n int)
 
+// winogradInputAVX2 is ref.WinogradInput.
+//
+//go:noescape
+func winogradInputAVX2(v *float32, step int, x *float32, line int, pixel int, n int)
+
+// winogradWeightsAVX2 is ref.WinogradWeights.
+//
+//go:noescape
+func winogradWeightsAVX2(u *float32, step int, w *float32, tap int, n int)
+
+// winogradOutputAVX2 is ref.WinogradOutput.
+//
+//go:noescape
+func winogradOutputAVX2(y *float32, line int, pixel int, m *float32, step int, bias *float32, n int)
+
 // transpose8 is ref.Transpose for 8 rows and 8·blocks columns.
 //
 //go:noescape

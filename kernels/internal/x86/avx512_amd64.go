@@ -494,6 +494,21 @@ func f32ToBF16AVX512(dst *uint16, src *float32, n int)
 //go:noescape
 func bf16ToF32AVX512(dst *float32, src *uint16, n int)
 
+// winogradInputAVX512 is ref.WinogradInput.
+//
+//go:noescape
+func winogradInputAVX512(v *float32, step int, x *float32, line int, pixel int, n int)
+
+// winogradWeightsAVX512 is ref.WinogradWeights.
+//
+//go:noescape
+func winogradWeightsAVX512(u *float32, step int, w *float32, tap int, n int)
+
+// winogradOutputAVX512 is ref.WinogradOutput.
+//
+//go:noescape
+func winogradOutputAVX512(y *float32, line int, pixel int, m *float32, step int, bias *float32, n int)
+
 // pairsAVX512 is ref.Pairs. n, of x, is a multiple of 16.
 //
 //go:noescape

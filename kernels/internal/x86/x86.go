@@ -26,7 +26,9 @@ var AVX512 = ref.Loops{
 	Sum:       sum(sumAVX512), SumSquares: sumSquares(sumSquaresAVX512),
 	ColSum: colSum(addAVX512), ColSumSquares: colSumSquares(addSquaresAVX512),
 	Max: sum(maxAVX512), ExpSum: expSum(expSumAVX512),
-	PanelRange: panelRange(panelRangeAVX512), PanelExp: panelExp(panelExpAVX512), PanelScale: panelScale(panelScaleAVX512),
+	WinogradInput: winogradInput(winogradInputAVX512), WinogradWeights: winogradWeights(winogradWeightsAVX512),
+	WinogradOutput: winogradOutput(winogradOutputAVX512),
+	PanelRange:     panelRange(panelRangeAVX512), PanelExp: panelExp(panelExpAVX512), PanelScale: panelScale(panelScaleAVX512),
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX512, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX512),
 	Peak: peak(peakAVX512, 16),
@@ -52,7 +54,9 @@ var AVX2 = ref.Loops{
 	Sum:       sum(sumAVX2), SumSquares: sumSquares(sumSquaresAVX2),
 	ColSum: colSum(addAVX2), ColSumSquares: colSumSquares(addSquaresAVX2),
 	Max: sum(maxAVX2), ExpSum: expSum(expSumAVX2),
-	PanelRange: panelRange(panelRangeAVX2), PanelExp: panelExp(panelExpAVX2), PanelScale: panelScale(panelScaleAVX2),
+	WinogradInput: winogradInput(winogradInputAVX2), WinogradWeights: winogradWeights(winogradWeightsAVX2),
+	WinogradOutput: winogradOutput(winogradOutputAVX2),
+	PanelRange:     panelRange(panelRangeAVX2), PanelExp: panelExp(panelExpAVX2), PanelScale: panelScale(panelScaleAVX2),
 	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX2, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX2),
 	Peak: peak(peakAVX2, 8),
@@ -176,24 +180,27 @@ func checkTile(t *ref.Tile) {
 	}
 	_ = t.Dst[(t.Rows-1)*t.DstStride+t.Cols-1]
 	if raceEnabled {
-		for i := range t.Rows {
-			for s := range t.Segs {
-				for p := range t.K {
-					read(t.A[i*t.ARow+s*t.ASeg+p*t.ACol:][:1])
-				}
-			}
-			if t.Init != nil {
-				read(t.Init[i*t.InitStride:][:t.Cols])
-			}
-			if t.Add != nil {
-				read(t.Add[i*t.AddStride:][:t.Cols])
-			}
-			write(t.Dst[i*t.DstStride:][:t.Cols])
-		}
-		for p := range t.Segs * t.K {
-			read(t.B[p*ref.Panel:][:t.Cols])
-		}
+		showTile(t)
 	}
+}
+
+// showTile shows the race detector what a tile touches.
+func showTile(t *ref.Tile) {
+	if t.ACol == 1 {
+		for s := range t.Segs {
+			grid(read[float32], t.A[s*t.ASeg:], 1, t.Rows, 0, t.ARow, t.K)
+		}
+	} else {
+		grid(read[float32], t.A, 1, t.K, 0, t.ACol, t.Rows)
+	}
+	grid(read[float32], t.B, 1, t.Segs*t.K, 0, ref.Panel, t.Cols)
+	if t.Init != nil {
+		grid(read[float32], t.Init, 1, t.Rows, 0, t.InitStride, t.Cols)
+	}
+	if t.Add != nil {
+		grid(read[float32], t.Add, 1, t.Rows, 0, t.AddStride, t.Cols)
+	}
+	grid(write[float32], t.Dst, 1, t.Rows, 0, t.DstStride, t.Cols)
 }
 
 // transpose goes by blocks of 8×8; what is left over at the edges is plain Go.
@@ -339,6 +346,58 @@ func expSum(f func(dst, x *float32, n int, shift float32) float32) func(dst, x [
 		read(x[:n])
 		write(dst)
 		return f(&dst[0], &x[0], n, shift)
+	}
+}
+
+func winogradInput(f func(v *float32, step int, x *float32, line, pixel, n int)) func(v []float32, step int, x []float32, line, pixel, n int) {
+	return func(v []float32, step int, x []float32, line, pixel, n int) {
+		if n == 0 {
+			return
+		}
+		_, _ = v[35*step+n-1], x[5*line+5*pixel+n-1]
+		if raceEnabled {
+			grid(read[float32], x, 6, 6, line, pixel, n)
+			grid(write[float32], v, 1, 36, 0, step, n)
+		}
+		f(&v[0], step, &x[0], line, pixel, n)
+	}
+}
+
+func winogradWeights(f func(u *float32, step int, w *float32, tap, n int)) func(u []float32, step int, w []float32, tap, n int) {
+	return func(u []float32, step int, w []float32, tap, n int) {
+		if n == 0 {
+			return
+		}
+		_, _ = u[35*step+n-1], w[8*tap+n-1]
+		if raceEnabled {
+			grid(read[float32], w, 1, 9, 0, tap, n)
+			grid(write[float32], u, 1, 36, 0, step, n)
+		}
+		f(&u[0], step, &w[0], tap, n)
+	}
+}
+
+func winogradOutput(f func(y *float32, line, pixel int, m *float32, step int, bias *float32, n int)) func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int) {
+	return func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int) {
+		if n == 0 {
+			return
+		}
+		_, _, _ = y[3*line+3*pixel+n-1], m[35*step+n-1], bias[n-1]
+		if raceEnabled {
+			grid(write[float32], m, 1, 36, 0, step, n)
+			grid(write[float32], y, 4, 4, line, pixel, n)
+			read(bias[:n])
+		}
+		f(&y[0], line, pixel, &m[0], step, &bias[0], n)
+	}
+}
+
+// grid shows the race detector n values at each of lines·pixels places.
+func grid(touch func([]float32), x []float32, lines, pixels, line, pixel, n int) {
+	for i := range lines {
+		for j := range pixels {
+			touch(x[i*line+j*pixel:][:n])
+		}
 	}
 }
 
