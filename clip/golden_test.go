@@ -31,7 +31,7 @@ func TestModelAgreesWithTransformers(t *testing.T) {
 			src, err := weights.OpenFolder(fsys, "text_encoder", "model")
 			require.NoError(t, err)
 			defer src.Close()
-			m, err := Load(cfg, src)
+			m, err := Load(cfg, weights.On(tensortest.Device(t), src))
 			require.NoError(t, err)
 			golden, err := weights.OpenFile(data + "golden-" + kind + ".safetensors")
 			require.NoError(t, err)

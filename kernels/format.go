@@ -23,6 +23,19 @@ type Stored struct {
 	Half func(dst []uint16, first int) error
 }
 
+// Read fills dst with the numbers from the first on, as float32.
+func (w Stored) Read(dst []float32) error {
+	if w.Format == F32 {
+		return w.F32(dst, 0)
+	}
+	half := make([]uint16, len(dst))
+	if err := w.Half(half, 0); err != nil {
+		return err
+	}
+	active.Load().widen(w.Format, dst, half)
+	return nil
+}
+
 // widen is F16ToF32 or BF16ToF32.
 func (m *implementation) widen(f Format, dst []float32, src []uint16) {
 	if f == F16 {

@@ -60,8 +60,11 @@ func (d *Decibel) UnmarshalJSON(data []byte) error {
 }
 
 func precisionOf(e tensor.Engine) tensor.Precision {
-	if cpu, ok := e.(tensor.CPU); ok {
-		return cpu.Precision
+	switch e := e.(type) {
+	case tensor.CPU:
+		return e.Precision
+	case interface{ Precision() tensor.Precision }:
+		return e.Precision()
 	}
 	return tensor.F32
 }

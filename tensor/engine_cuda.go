@@ -3,6 +3,8 @@
 package tensor
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"unsafe"
@@ -14,7 +16,8 @@ import (
 // CUDA is the engine of a GPU, by package kernels/cuda. Its memory cannot be read by the host. Operators return when the work is asked for;
 // what goes wrong in it makes a later operator fail, at the latest the one that brings a result back.
 type CUDA struct {
-	device *cuda.Device
+	device    *cuda.Device
+	precision Precision
 
 	mu          sync.Mutex // the working memory, from its use in one operator to the launches of it
 	working     cuda.Pointer
@@ -22,13 +25,24 @@ type CUDA struct {
 	plans       map[string]cuda.Pointer // of attentions, by their words
 }
 
-// OpenCUDA returns the engine of the GPU of the given number, counted from 0. Close must follow.
-func OpenCUDA(number int) (*CUDA, error) {
+// OpenCUDA returns the engine of the GPU of the given number, counted from 0. [Mixed] wants a compute capability of 8.0. Close must follow.
+func OpenCUDA(number int, p Precision) (*CUDA, error) {
 	d, err := cuda.Open(number)
 	if err != nil {
 		return nil, err
 	}
-	return &CUDA{device: d, plans: map[string]cuda.Pointer{}}, nil
+	if p == Mixed && d.Capability < 80 {
+		return nil, errors.Join(fmt.Errorf("tensor: %s has no bfloat16, which precision mixed wants: use %v", d.Name, F32), d.Close())
+	}
+	return &CUDA{device: d, precision: p, plans: map[string]cuda.Pointer{}}, nil
+}
+
+func openCUDA(number int, p Precision) (Engine, func() error, error) {
+	e, err := OpenCUDA(number, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	return e, e.Close, nil
 }
 
 // Close waits for the work and gives all memory of the device back, parameters of models included. The error is the first that nobody was
@@ -38,7 +52,24 @@ func (e *CUDA) Close() error {
 	return e.device.Close()
 }
 
-func (e *CUDA) String() string { return e.device.Name }
+// Precision is that of [OpenCUDA].
+func (e *CUDA) Precision() Precision { return e.precision }
+
+// String is the device's name, with the precision if that is not float32.
+func (e *CUDA) String() string {
+	if e.precision == F32 {
+		return e.device.Name
+	}
+	return fmt.Sprintf("%s (%v)", e.device.Name, e.precision)
+}
+
+// products is the format in which matrices are multiplied, but for convolutions larger than 1×1.
+func (e *CUDA) products() cuda.Format {
+	if e.precision == Mixed {
+		return cuda.BF16
+	}
+	return cuda.F32
+}
 
 // launch asks for kernels and fails if something asked for before has failed.
 func (e *CUDA) launch(op string, launches ...cuda.Launch) {
@@ -119,16 +150,38 @@ func (e *CUDA) pack(op string, w cuda.Pointer, layout cuda.Packed) *packed {
 	return p
 }
 
+// layout is how a parameter [out, in, kh, kw] is packed.
+func (e *CUDA) layout(out, in, kh, kw int) cuda.Packed {
+	layout := cuda.Packed{Format: cuda.F32, Out: out, In: in, Taps: kh * kw}
+	if kh*kw == 1 {
+		layout.Format = e.products()
+	}
+	return layout
+}
+
 // PackLinear implements [Engine].
 func (e *CUDA) PackLinear(w *Tensor) any {
 	s := w.Shape()
-	return e.pack("PackLinear", onGPU(w), cuda.Packed{Format: cuda.F32, Out: s[0], In: s[1], Taps: 1})
+	return e.pack("PackLinear", onGPU(w), e.layout(s[0], s[1], 1, 1))
 }
 
 // PackConv implements [Engine].
 func (e *CUDA) PackConv(w *Tensor) any {
 	s := w.Shape()
-	return e.pack("PackConv", onGPU(w), cuda.Packed{Format: cuda.F32, Out: s[0], In: s[1], Taps: s[2] * s[3]})
+	return e.pack("PackConv", onGPU(w), e.layout(s[0], s[1], s[2], s[3]))
+}
+
+// PackStored implements [StoredPacker]: the numbers go to the device as float32, and from there into their layout.
+func (e *CUDA) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
+	x := make([]float32, out*in*kh*kw)
+	if err := w.Read(x); err != nil {
+		return nil, err
+	}
+	staging, err := e.device.Alloc(4 * len(x))
+	must("PackStored", err)
+	defer e.device.Free(staging)
+	must("PackStored", cuda.Upload(e.device, staging, x))
+	return e.pack("PackStored", staging, e.layout(out, in, kh, kw)), nil
 }
 
 // Linear implements [Engine].
@@ -183,6 +236,7 @@ func (e *CUDA) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	a := cuda.NewAttention(kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 	}, p.Regions.kernel(), p.Mass != nil)
+	a.Format = e.products()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan := e.plan(a.Plan)

@@ -22,13 +22,18 @@ func init() { tensor.PoisonArenas(true) }
 
 func load(t *testing.T, kind string) (*Model, weights.Source) {
 	t.Helper()
+	return loadOn(t, tensortest.Device(t), kind)
+}
+
+func loadOn(t *testing.T, e tensor.Engine, kind string) (*Model, weights.Source) {
+	t.Helper()
 	fsys := os.DirFS(data + "models/" + kind)
 	cfg, err := ReadConfig(fsys, "unet/config.json")
 	require.NoError(t, err)
 	src, err := weights.OpenFolder(fsys, "unet", "diffusion_pytorch_model")
 	require.NoError(t, err)
 	defer src.Close()
-	m, err := Load(cfg, src)
+	m, err := Load(cfg, weights.On(e, src))
 	require.NoError(t, err)
 	golden, err := weights.OpenFile(data + "golden-" + kind + ".safetensors")
 	require.NoError(t, err)
@@ -76,7 +81,7 @@ func TestSharedSample(t *testing.T) {
 
 // TestStepsAllocateNothing: from the second evaluation on, only headers of tensors come from the heap, and the arena does not grow.
 func TestStepsAllocateNothing(t *testing.T) {
-	m, golden := load(t, "sd21")
+	m, golden := loadOn(t, tensor.CPU{}, "sd21")
 	context1 := tensor.Slice(read(t, golden, "unet/encoder_hidden_states"), 0, 0, 1)
 	in := Input{Sample: tensor.New(1, 64, 64, 4), Timestep: 501, Context: tensor.Concat(0, context1, context1, context1)}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection may take the kernels' working memory

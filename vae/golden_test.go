@@ -26,7 +26,7 @@ func load(t *testing.T, kind string) (*Model, weights.Source) {
 	src, err := weights.OpenFolder(fsys, "vae", "diffusion_pytorch_model")
 	require.NoError(t, err)
 	defer src.Close()
-	m, err := Load(cfg, src)
+	m, err := Load(cfg, weights.On(tensortest.Device(t), src))
 	require.NoError(t, err)
 	golden, err := weights.OpenFile(data + "golden-" + kind + ".safetensors")
 	require.NoError(t, err)

@@ -50,6 +50,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"max-memory":         {"", "abc", "-3GB", "NaN", "1e300GB", "5"},
 		"threads":            {"-1", "257", huge, "abc"},
 		"precision":          {"", "bf16", "F32"},
+		"device":             {"", "gpu", "cuda:", "cuda:-1", "cuda:1000", "cpu:0"},
 		"output":             {"", "out.jpg", "out", "nowhere/out.png", ".png/", "."},
 		"save-latents":       {"", "nowhere/l.safetensors", "."},
 		"save-plan":          {"", "nowhere/p.json", "."},

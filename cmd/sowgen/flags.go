@@ -6,6 +6,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,6 +147,36 @@ func (v seedValue) Set(s string) (err error) {
 
 // randomSeed draws a seed of 32 bits: all that torch's generator looks at, and short enough to be typed.
 func randomSeed() uint64 { return uint64(rand.Uint32()) }
+
+// deviceValue is what networks run on, as tensor.OpenEngine takes it.
+type deviceValue struct{ name *string }
+
+func (v deviceValue) String() string { return *v.name }
+func (v deviceValue) Type() string   { return "cpu|cuda|cuda:N" }
+
+var devicePattern = regexp.MustCompile(`^(cpu|cuda(:[0-9]{1,3})?)$`)
+
+func (v deviceValue) Set(s string) error {
+	if !devicePattern.MatchString(s) {
+		return errors.New("want cpu, cuda or, for the second GPU, cuda:1")
+	}
+	*v.name = s
+	return nil
+}
+
+// on has work done on a device, which is let go of afterwards, also if the work fails.
+func on(device string, p tensor.Precision, work func(tensor.Engine) error) (err error) {
+	e, release, err := tensor.OpenEngine(device, p)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if released := release(); err == nil {
+			err = released
+		}
+	}()
+	return work(e)
+}
 
 // precisionValue is how an engine multiplies.
 type precisionValue struct{ value *tensor.Precision }

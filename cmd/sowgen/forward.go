@@ -27,7 +27,10 @@ type forward struct {
 	model, part, input, output string
 	threads                    int
 	precision                  tensor.Precision
+	device                     string
 	force                      bool
+
+	engine tensor.Engine // of the device
 
 	fsys fs.FS
 	in   *weights.File
@@ -42,7 +45,7 @@ var passages = map[string]func(*forward, context.Context) (tensors, error){
 }
 
 func (a *app) forwardCommand() *cobra.Command {
-	var f forward
+	f := forward{device: "cpu"}
 	names := slices.Sorted(maps.Keys(passages))
 	cmd := &cobra.Command{
 		Use:   "forward",
@@ -67,6 +70,7 @@ Numbers may be stored as F32, F16 or BF16; what is written is F32. Tensors of ot
 	flags.StringVar(&f.input, "input", "", "`FILE` (safetensors) with what goes in")
 	flags.StringVarP(&f.output, "output", "o", "", "`FILE` (safetensors) for what comes out")
 	flags.IntVar(&f.threads, "threads", 0, "`N` processor threads; 0: all")
+	flags.Var(deviceValue{&f.device}, "device", "what the network runs on: this machine's processor, or a GPU in a build with CUDA")
 	flags.Var(precisionValue{&f.precision}, "precision", "mixed: products of bfloat16 in linear layers, 1×1 convolutions and attention")
 	flags.BoolVar(&f.force, "force", false, "replace the output if it exists")
 	cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
@@ -102,7 +106,14 @@ func (f *forward) run(ctx context.Context) (err error) {
 	if f.fsys, err = sow.Folder(f.model); err != nil {
 		return err
 	}
-	out, err := unlessDone(ctx, func() (tensors, error) { return passages[f.part](f, ctx) })
+	out, err := unlessDone(ctx, func() (out tensors, err error) {
+		err = on(f.device, f.precision, func(e tensor.Engine) (err error) {
+			f.engine = e
+			out, err = passages[f.part](f, ctx)
+			return err
+		})
+		return out, err
+	})
 	if err != nil {
 		return err
 	}
@@ -124,7 +135,7 @@ func (f *forward) wrong(name, format string, args ...any) error {
 
 // loadFor loads the component that f needs.
 func loadFor[M any](f *forward, dir string, load func(fs.FS, string, tensor.Engine) (M, error)) (M, error) {
-	m, err := load(f.fsys, dir, tensor.CPU{Precision: f.precision})
+	m, err := load(f.fsys, dir, f.engine)
 	if err != nil {
 		return m, fmt.Errorf("model %s: %w", f.model, err)
 	}

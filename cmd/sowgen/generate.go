@@ -43,6 +43,7 @@ type generate struct {
 	seeded    bool
 	threads   int
 	precision tensor.Precision
+	device    string
 
 	maxMemory int64 // 0: what there is
 
@@ -54,7 +55,7 @@ type generate struct {
 }
 
 func (a *app) generateCommand() *cobra.Command {
-	g := &generate{app: a, params: sow.DefaultParams(), keep: "white", planner: "offline"}
+	g := &generate{app: a, params: sow.DefaultParams(), keep: "white", planner: "offline", device: "cpu"}
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Make a picture: keep a condition, grow the rest from a text",
@@ -137,7 +138,12 @@ func (g *generate) run(ctx context.Context) error {
 	if !g.json && isTerminal(g.stderr) {
 		fmt.Fprintln(g.stderr, oneLine("loading the model "+g.model))
 	}
-	pipeline, err := g.open(ctx)
+	return on(g.device, g.precision, func(e tensor.Engine) error { return g.make(ctx, e, request, inputs) })
+}
+
+// make makes the picture on e.
+func (g *generate) make(ctx context.Context, e tensor.Engine, request *sow.Request, inputs *inputs) error {
+	pipeline, err := g.open(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -238,13 +244,13 @@ func (g *generate) request() (*sow.Request, *inputs, error) {
 	return r, in, nil
 }
 
-// open loads the model.
-func (g *generate) open(ctx context.Context) (*sow.Pipeline, error) {
+// open loads the model onto e.
+func (g *generate) open(ctx context.Context, e tensor.Engine) (*sow.Pipeline, error) {
 	if _, err := sow.Folder(g.model); err != nil {
 		return nil, err
 	}
 	p, err := unlessDone(ctx, func() (*sow.Pipeline, error) {
-		return sow.Open(g.model, sow.On(tensor.CPU{Precision: g.precision}), sow.LowMemory(), sow.MemoryLimit(g.maxMemory))
+		return sow.Open(g.model, sow.On(e), sow.LowMemory(), sow.MemoryLimit(g.maxMemory))
 	})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return p, err

@@ -3,17 +3,87 @@
 package tensortest_test
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels/cuda"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/tensor/tensortest"
 )
 
-func TestCUDA(t *testing.T) {
-	e, err := tensor.OpenCUDA(0)
+func TestCUDA(t *testing.T) { tensortest.RunEngine(t, tensortest.Device(t)) }
+
+// network is a small run on a GPU: parameters and weights, an evaluation in an arena, masses and a result that come back.
+func network() (err error) {
+	defer tensor.Catch(&err)
+	e, err := tensor.OpenCUDA(0, tensor.F32)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	linear := tensor.PackLinear(tensor.To(e, tensor.Full(0.5, 8, 8)))
+	conv := tensor.PackConv(tensor.To(e, tensor.Full(0.5, 8, 8, 3, 3)))
+	regions := &tensor.Regions{Height: 2, Width: 2, Labels: []uint8{0, 0, 1, 1}, Rules: [][]tensor.Rule{{{}, {Target: 0.5}}, {{}, {}}}}
+	arena := tensor.Borrow(e)
+	x := arena.Enter(tensor.Full(1, 1, 2, 2, 8))
+	x = tensor.Conv2D(tensor.GroupNorm(x, nil, nil, 2, 1e-5), conv, nil, 1, tensor.Pad(1))
+	tokens := tensor.Linear(tensor.Reshape(x, 1, 4, 8), linear, nil)
+	tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 2, Regions: regions, Mass: make([]float32, 8)})
+	tokens = tensor.Add(tokens, tensor.Gather(tensor.Reshape(tokens, 4, 8), []int32{3, 2, 1, 0}))
+	arena.Return(&tokens)
+	return nil
+}
+
+// TestInjectedFailures: whichever call of the driver fails, the run ends in an error that says whose it is, and leaves no context; one for which
+// there is no memory leaves nothing at all.
+func TestInjectedFailures(t *testing.T) {
+	ledger := filepath.Join(t.TempDir(), "ledger")
+	t.Setenv("SOWGEN_EMULATOR_LEDGER", ledger)
+	require.NoError(t, network())
+	var calls, allocations, launches int
+	_, err := fmt.Sscanf(last(t, ledger), "destroyed after calls %d allocations %d launches %d", &calls, &allocations, &launches)
 	require.NoError(t, err)
-	tensortest.RunEngine(t, e)
-	require.NoError(t, e.Close())
+	require.Greater(t, launches, 8)
+	for kind, injection := range map[string]struct {
+		count int
+		want  error
+	}{
+		"alloc":  {allocations, cuda.ErrOutOfMemory},
+		"launch": {launches, cuda.ErrLost},
+		"lost":   {calls, nil},
+		"call":   {calls, nil},
+	} {
+		for n := 1; n <= injection.count; n++ {
+			t.Setenv("SOWGEN_EMULATOR_FAIL", fmt.Sprintf("%s:%d", kind, n))
+			err := network()
+			require.Error(t, err, "%s %d", kind, n)
+			require.ErrorContains(t, err, "cuda: ", "%s %d", kind, n)
+			if injection.want != nil {
+				require.ErrorIs(t, err, injection.want, "%s %d", kind, n)
+			}
+			line := last(t, ledger)
+			require.True(t, strings.HasPrefix(line, "destroyed"), "%s %d: the context is left", kind, n)
+			if kind == "alloc" { // else what gives something back may be what fails
+				require.Contains(t, line, "left 0 allocations 0 modules 0 streams", "%s %d", kind, n)
+			}
+		}
+	}
+	os.Unsetenv("SOWGEN_EMULATOR_FAIL")
+	require.NoError(t, network())
+	t.Logf("%d calls, %d allocations, %d launches", calls, allocations, launches)
+}
+
+// last is the last line of the emulated driver's ledger.
+func last(t *testing.T, ledger string) string {
+	t.Helper()
+	text, err := os.ReadFile(ledger)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return lines[len(lines)-1]
 }

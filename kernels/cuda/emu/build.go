@@ -27,15 +27,20 @@ func Faulty() string { return filepath.Join(Source(), "emu", "testdata") }
 // common is how everything is compiled: for this machine, with the floating-point rules of CUDA's compiler.
 var common = []string{"-std=c++17", "-O2", "-march=native", "-fno-strict-aliasing", "-fPIC", "-shared", "-Wall"}
 
-// checked is how kernels are compiled besides: see checks.cc. What a kernel does not use of its headers is not its fault.
-var checked = []string{
+// ofKernels is how kernels are compiled besides. What one does not use of its headers is not its fault.
+var ofKernels = []string{
 	"-fvisibility=hidden", "-fno-gnu-unique", "-fno-exceptions", "-Wno-unused-function", "-Wno-unused-variable", "-Wno-unknown-pragmas",
+}
+
+// checked has every access looked at: see checks.cc.
+var checked = []string{
 	"-fsanitize=kernel-address,alignment", "--param", "asan-instrumentation-with-call-threshold=0", "--param", "asan-globals=0", "--param", "asan-stack=0",
 }
 
 // Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it; include is where cuda.h
-// lies. It is in the user's cache folder, and what has not changed is not compiled again.
-func Build(include string, sources ...string) (folder string, err error) {
+// lies. It is in the user's cache folder, and what has not changed is not compiled again. Without checks it is several times as fast, and a
+// kernel that goes astray is not noticed, or kills the program.
+func Build(include string, checks bool, sources ...string) (folder string, err error) {
 	if _, err := exec.LookPath("g++"); err != nil {
 		return "", errors.New("the emulated driver wants g++")
 	}
@@ -43,7 +48,10 @@ func Build(include string, sources ...string) (folder string, err error) {
 	if err != nil {
 		return "", err
 	}
-	b := builder{filepath.Join(cache, "sowgen", "emulator"), filepath.Join(Source(), "emu"), include}
+	b := builder{filepath.Join(cache, "sowgen", "emulator"), filepath.Join(Source(), "emu"), include, ofKernels}
+	if checks {
+		b.flags = append(b.flags[:len(b.flags):len(b.flags)], checked...)
+	}
 	if err := os.MkdirAll(b.cache, 0o755); err != nil {
 		return "", err
 	}
@@ -83,7 +91,10 @@ func Build(include string, sources ...string) (folder string, err error) {
 	return folder, nil
 }
 
-type builder struct{ cache, emu, include string }
+type builder struct {
+	cache, emu, include string
+	flags               []string // of the kernels
+}
 
 func (b builder) driver() (string, error) {
 	args := append([]string{"-Wl,-soname,libcuda.so.1", "-I" + b.include}, common...)
@@ -146,7 +157,7 @@ func (b builder) kernel(path, driver string) (string, error) {
 	}
 	file.Close()
 	args := append([]string{"-I" + b.emu, file.Name(), driver}, common...)
-	return b.compile(content, append(args, checked...))
+	return b.compile(content, append(args, b.flags...))
 }
 
 // compile returns a library made of content, by the arguments.
@@ -155,7 +166,7 @@ func (b builder) compile(content string, args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	flags := append(append([]string{}, common...), checked...)
+	flags := append(append([]string{}, common...), b.flags...)
 	path := filepath.Join(b.cache, fmt.Sprintf("%x.so", sha256.Sum256([]byte(content+string(version)+strings.Join(flags, " ")))))
 	if _, err := os.Stat(path); err == nil {
 		return path, nil

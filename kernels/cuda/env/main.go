@@ -23,15 +23,16 @@ const runtime = "nvidia-cuda-runtime-cu12==12.9.79"
 
 func main() {
 	emulate := flag.Bool("emulate", false, "run on the emulated driver")
+	checks := flag.Bool("checks", true, "have the emulated driver look at every access of every kernel")
 	kernels := flag.String("kernels", emu.Source(), "the folder of the kernels that the emulated driver runs")
 	flag.Parse()
-	if err := run(*emulate, *kernels); err != nil {
+	if err := run(*emulate, *checks, *kernels); err != nil {
 		fmt.Fprintln(os.Stderr, "kernels/cuda/env:", err)
 		os.Exit(1)
 	}
 }
 
-func run(emulate bool, kernels string) error {
+func run(emulate, checks bool, kernels string) error {
 	folder, err := wheels.Install(runtime)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func run(emulate bool, kernels string) error {
 	if !emulate {
 		return nil
 	}
-	driver, err := emu.Build(include, kernels, emu.Faulty())
+	driver, err := emu.Build(include, checks, kernels, emu.Faulty())
 	if err != nil {
 		return err
 	}
