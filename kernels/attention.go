@@ -71,10 +71,12 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 }
 
 // A task is up to groupPanels panels of 32 queries of one label and one head. It goes through the keys in blocks, so that a
-// block of logits (keyBlock × 32, 16 KiB) stays in the first-level cache and a block of keys and values serves all its panels.
+// block of logits (keyBlock × 32, 16 KiB) stays in the first-level cache and a block of keys and values serves all its panels. So do
+// headBlock channels of a panel's queries, half of it at a time, while the keys of a block go by.
 const (
 	groupPanels = 4
 	keyBlock    = 128
+	headBlock   = 256
 	gatherRows  = 512
 )
 
@@ -173,7 +175,8 @@ func (at *gather) do(i int) {
 	}
 }
 
-// softmax is the running softmax of one panel of queries over one class of keys: out holds Σ e^(L-top)·v as a [d, 32] panel.
+// softmax is the running softmax of one panel of queries over one class of keys: sum is Σ 2^(L-top) and out Σ 2^(L-top)·v, a
+// [d, 32] panel, for logits L in units of ln 2. top is the largest of them or up to slack below it.
 type softmax struct {
 	top, sum ref.Lanes
 	out      []float32
@@ -296,13 +299,19 @@ func (at *attention) storeQueries(m *implementation, st *state, head, from int, 
 func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *state, head, from, n int) {
 	d := at.HeadDim
 	k := at.kh[(head*at.Keys+from)*d:]
-	*t = ref.Tile{Cols: panel, K: d, Segs: 1, ARow: d, ACol: 1, B: st.q, DstStride: panel}
+	*t = ref.Tile{Cols: panel, Segs: 1, ARow: d, ACol: 1, InitStride: panel, DstStride: panel}
 	tiles := ceilDiv(n, m.Rows)
-	for i := range tiles {
-		x := i * n / tiles
-		t.Rows = (i+1)*n/tiles - x
-		t.A, t.Dst = k[x*d:], dst[x*panel:]
-		m.Matrix(t)
+	for c := 0; c < d; c += headBlock {
+		t.K, t.B = min(headBlock, d-c), st.q[c*panel:]
+		for i := range tiles {
+			x := i * n / tiles
+			t.Rows = (i+1)*n/tiles - x
+			t.A, t.Dst = k[x*d+c:], dst[x*panel:]
+			if c > 0 {
+				t.Init = t.Dst
+			}
+			m.Matrix(t)
+		}
 	}
 }
 
@@ -331,17 +340,17 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 	if class < 0 {
 		return
 	}
-	acc, mul := &st.acc[class], at.Scale*(1-abs(rd.classes[class].Alpha))
+	acc, mul := &st.acc[class], float32(float64(at.Scale)*(1-math.Abs(float64(rd.classes[class].Alpha)))*math.Log2E)
 	if !acc.begun {
 		for j, v := range hi {
-			acc.top[j] = max(v*mul, -math.MaxFloat32) // a block of -Inf: e^(-Inf - top) shall be 0, not e^(-Inf + Inf)
+			acc.top[j] = max(v*mul, -math.MaxFloat32) // a block of -Inf: 2^(-Inf - top) shall be 0, not 2^(-Inf + Inf)
 		}
 	} else if raise(&acc.top, hi, mul, &w.factor) {
 		m.Exp(w.factor[:], w.factor[:])
 		m.Mul(acc.sum[:], acc.sum[:], w.factor[:])
 		m.PanelScale(acc.out, at.HeadDim, &w.factor)
 	}
-	m.PanelExp(logits, n, mul, &acc.top, &acc.sum)
+	m.PanelExp2(logits, n, mul, &acc.top, &acc.sum)
 	if at.BF16 {
 		m.RoundBF16(logits[:n*panel], logits)
 	}
@@ -362,13 +371,18 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 	acc.begun = true
 }
 
-// raise lifts top to hi·mul where that is higher and sets diff to how far down the old one lies. It says whether any rose.
+// slack is how far a logit may lie above top, in powers of two, before top is lifted and what was summed is scaled down. Sums stay
+// far from overflow, and after the first blocks of keys hardly anything is ever scaled.
+const slack = 8
+
+// raise lifts top to hi·mul where that is more than slack higher, and sets diff to how far down the old one lies, times ln 2. It says
+// whether any rose.
 func raise(top, hi *ref.Lanes, mul float32, diff *ref.Lanes) bool {
 	rose := false
 	for j, old := range top {
 		diff[j] = 0
-		if v := hi[j] * mul; v > old {
-			top[j], diff[j], rose = v, old-v, true
+		if v := hi[j] * mul; v > old+slack {
+			top[j], diff[j], rose = v, (old-v)*math.Ln2, true
 		}
 	}
 	return rose

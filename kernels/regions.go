@@ -175,10 +175,10 @@ func (rd *reading) settle() {
 }
 
 // merge finds what each class's accumulator is multiplied with before they are added up, and its share of the attention, for
-// every query of a panel. The accumulators hold Σ e^(L' - top) of L' = (1-|Alpha|)·L; the rest of the rule is the same for all keys
-// of the class, and joins them as a softmax:
+// every query of a panel. The accumulators hold Σ 2^(L'/ln 2 - top) of L' = (1-|Alpha|)·L; the rest of the rule is the same for all
+// keys of the class, and joins them as a softmax:
 //
-//	share[c] = sum[c]·e[c] / Σ sum·e,   e[c] = e^(top[c] + |Alpha|·(mx or mn) + Beta),   factor[c] = share[c] / sum[c]
+//	share[c] = sum[c]·e[c] / Σ sum·e,   e[c] = e^(top[c]·ln 2 + |Alpha|·(mx or mn) + Beta),   factor[c] = share[c] / sum[c]
 //
 // over the classes without a target, whose shares come to rest.
 func (rd *reading) merge(m *implementation, st *state, w *attnWork, scale float32) {
@@ -196,7 +196,7 @@ func (rd *reading) merge(m *implementation, st *state, w *attnWork, scale float3
 		}
 		alpha, e := float64(abs(k.Alpha))*float64(scale), &w.shares[c]
 		for j, t := range st.acc[c].top {
-			e[j] = float64(t) + float64(k.Beta)
+			e[j] = float64(t)*math.Ln2 + float64(k.Beta)
 			if alpha != 0 {
 				e[j] += alpha * float64(ext[j])
 			}

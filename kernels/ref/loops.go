@@ -27,7 +27,7 @@ type Loops struct {
 	WinogradOutput  func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int)
 
 	PanelRange func(s []float32, rows int, hi, lo *Lanes)
-	PanelExp   func(s []float32, rows int, mul float32, shift, sum *Lanes)
+	PanelExp2  func(s []float32, rows int, mul float32, shift, sum *Lanes)
 	PanelScale func(s []float32, rows int, factor *Lanes)
 
 	F16ToF32, BF16ToF32 func(dst []float32, src []uint16)
@@ -51,7 +51,7 @@ var Go = Loops{
 	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
 	WinogradInput: WinogradInput, WinogradWeights: WinogradWeights, WinogradOutput: WinogradOutput,
-	PanelRange: PanelRange, PanelExp: PanelExp, PanelScale: PanelScale,
+	PanelRange: PanelRange, PanelExp2: PanelExp2, PanelScale: PanelScale,
 	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
 	Dot: Dot, Pairs: Pairs, PairRows: PairRows,
 	Peak: Peak,

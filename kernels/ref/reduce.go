@@ -66,7 +66,7 @@ func ExpSum(dst, x []float32, shift float32) float32 {
 type Lanes = [Panel]float32
 
 // PanelRange raises hi and lowers lo to the extremes of each column of the [rows, Panel] panel s. A NaN may go unseen here: it
-// is PanelExp that hands it on.
+// is PanelExp2 that hands it on.
 func PanelRange(s []float32, rows int, hi, lo *Lanes) {
 	for i := range rows {
 		for j, v := range (*Lanes)(s[i*Panel:]) {
@@ -80,12 +80,12 @@ func PanelRange(s []float32, rows int, hi, lo *Lanes) {
 	}
 }
 
-// PanelExp replaces the [rows, Panel] panel s by e^(s·mul - shift) and adds each column to sum.
-func PanelExp(s []float32, rows int, mul float32, shift, sum *Lanes) {
+// PanelExp2 replaces the [rows, Panel] panel s by 2^(s·mul - shift), whose exponents are at most 127, and adds each column to sum.
+func PanelExp2(s []float32, rows int, mul float32, shift, sum *Lanes) {
 	for i := range rows {
 		row := (*Lanes)(s[i*Panel:])
 		for j, v := range row {
-			e := float32(math.Exp(float64(v*mul - shift[j])))
+			e := float32(math.Exp2(float64(v*mul - shift[j])))
 			row[j] = e
 			sum[j] += e
 		}

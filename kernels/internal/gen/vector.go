@@ -322,17 +322,18 @@ func (s isa) panels() {
 	}
 	s.ret()
 
-	s.text("panelExp", "(p *float32, rows int, mul float32, shift, sum *float32)", "is ref.PanelExp.")
+	s.text("panelExp2", "(p *float32, rows int, mul float32, shift, sum *float32)", "is ref.PanelExp2.")
 	mul := s.broadcast("mul")
 	shiftAt := pointer("shift")
 	sumAt, sum := fetch("sum")
+	exp2 := s.exp2()
 	rows(func(p reg.Register) {
 		for i := range width {
 			v := s.read(at(p, i*s.lanes), nil)
 			VFMSUB213PS(at(shiftAt, i*s.lanes), mul, v)
-			s.exp(v)
-			VMOVUPS(v, at(p, i*s.lanes))
-			VADDPS(v, sum[i], sum[i])
+			e := exp2(v)
+			VMOVUPS(e, at(p, i*s.lanes))
+			VADDPS(e, sum[i], sum[i])
 		}
 	})
 	for i := range width {

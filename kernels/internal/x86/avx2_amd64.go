@@ -174,10 +174,10 @@ func expSumAVX2(dst *float32, x *float32, n int, shift float32) float32
 //go:noescape
 func panelRangeAVX2(p *float32, rows int, hi *float32, lo *float32)
 
-// panelExpAVX2 is ref.PanelExp.
+// panelExp2AVX2 is ref.PanelExp2.
 //
 //go:noescape
-func panelExpAVX2(p *float32, rows int, mul float32, shift *float32, sum *float32)
+func panelExp2AVX2(p *float32, rows int, mul float32, shift *float32, sum *float32)
 
 // panelScaleAVX2 is ref.PanelScale.
 //

@@ -464,10 +464,10 @@ func expSumAVX512(dst *float32, x *float32, n int, shift float32) float32
 //go:noescape
 func panelRangeAVX512(p *float32, rows int, hi *float32, lo *float32)
 
-// panelExpAVX512 is ref.PanelExp.
+// panelExp2AVX512 is ref.PanelExp2.
 //
 //go:noescape
-func panelExpAVX512(p *float32, rows int, mul float32, shift *float32, sum *float32)
+func panelExp2AVX512(p *float32, rows int, mul float32, shift *float32, sum *float32)
 
 // panelScaleAVX512 is ref.PanelScale.
 //

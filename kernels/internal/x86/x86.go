@@ -28,7 +28,7 @@ var AVX512 = ref.Loops{
 	Max: sum(maxAVX512), ExpSum: expSum(expSumAVX512),
 	WinogradInput: winogradInput(winogradInputAVX512), WinogradWeights: winogradWeights(winogradWeightsAVX512),
 	WinogradOutput: winogradOutput(winogradOutputAVX512),
-	PanelRange:     panelRange(panelRangeAVX512), PanelExp: panelExp(panelExpAVX512), PanelScale: panelScale(panelScaleAVX512),
+	PanelRange:     panelRange(panelRangeAVX512), PanelExp2: panelExp2(panelExp2AVX512), PanelScale: panelScale(panelScaleAVX512),
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX512, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX512),
 	Peak: peak(peakAVX512, 16),
@@ -56,7 +56,7 @@ var AVX2 = ref.Loops{
 	Max: sum(maxAVX2), ExpSum: expSum(expSumAVX2),
 	WinogradInput: winogradInput(winogradInputAVX2), WinogradWeights: winogradWeights(winogradWeightsAVX2),
 	WinogradOutput: winogradOutput(winogradOutputAVX2),
-	PanelRange:     panelRange(panelRangeAVX2), PanelExp: panelExp(panelExpAVX2), PanelScale: panelScale(panelScaleAVX2),
+	PanelRange:     panelRange(panelRangeAVX2), PanelExp2: panelExp2(panelExp2AVX2), PanelScale: panelScale(panelScaleAVX2),
 	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX2, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX2),
 	Peak: peak(peakAVX2, 8),
@@ -409,7 +409,7 @@ func panelRange(f func(p *float32, rows int, hi, lo *float32)) func(s []float32,
 	}
 }
 
-func panelExp(f func(p *float32, rows int, mul float32, shift, sum *float32)) func(s []float32, rows int, mul float32, shift, sum *ref.Lanes) {
+func panelExp2(f func(p *float32, rows int, mul float32, shift, sum *float32)) func(s []float32, rows int, mul float32, shift, sum *ref.Lanes) {
 	return func(s []float32, rows int, mul float32, shift, sum *ref.Lanes) {
 		s = s[:rows*ref.Panel]
 		write(s)
