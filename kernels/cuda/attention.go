@@ -54,6 +54,6 @@ func (a Attention) Launches(dst, q, k, v, plan, mass, scratch Pointer) []Launch 
 	}
 	const words = 2 * 4 * queryTile // that a segment leaves behind: the top and the sum of each row
 	l.Shared = words * a.Labels
-	return []Launch{l, {"attention", "attention_mass", spread(count(a.Masses())), Dim{threads, 1, 1}, 0, params(
+	return []Launch{l, {"attention", "attention_mass", Dim{ceilDiv(int(count(a.Masses())), threads), 1, 1}, Dim{threads, 1, 1}, 0, params(
 		mass, scratch, plan, count(a.N*a.Heads), count(a.Labels))}}
 }

@@ -39,7 +39,7 @@ extern __shared__ uint4 dynamic_shared[];
 
 const uint32 WARP = 32;
 
-// INF is +∞.
+// inf is +∞.
 __device__ __forceinline__ float inf() { return __uint_as_float(0x7f800000u); }
 
 // global_thread is the thread's number in a launch of one dimension, and global_threads how many there are: elementwise kernels walk their

@@ -1,5 +1,7 @@
 package cuda
 
+import "fmt"
+
 // Epilogue is what happens to a product [m, n] on its way to memory: dst = act(product + bias) + residual.
 type Epilogue struct {
 	Bias     Pointer // [n], or null
@@ -17,6 +19,9 @@ type Gemm struct {
 
 // Launch is dst [batch, m, n] = a [batch, m, k] · b in float32, with the epilogue. dst must not overlap a or b.
 func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
+	if g.Batch > maxGrid {
+		panic(fmt.Errorf("cuda: a batch of %d products: at most %d", g.Batch, maxGrid))
+	}
 	columns, rows := g.N, g.K
 	kind := "gemm_nn_f32_"
 	if g.TransB {

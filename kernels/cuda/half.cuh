@@ -4,7 +4,7 @@
 
 typedef unsigned short uint16;
 
-// Round is a format to round to. Both round to nearest even; NaN stays NaN.
+// F16 and BF16 are what a number is rounded to: to nearest even, and NaN stays NaN.
 struct F16 {
 #ifdef SOWGEN_EMULATED
     static __device__ uint16 of(float x) {
