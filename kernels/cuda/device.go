@@ -122,7 +122,7 @@ func (d *Device) begin(gpu cu.Device) (err error) {
 	}
 	d.Capability = 10*major + minor
 	if _, err := PTX(Modules()[0], d.Capability); err != nil {
-		return fmt.Errorf("%w; the GPU is a %s", err, d.Name)
+		return fmt.Errorf("%w; it is the %s", err, d.Name)
 	}
 	if d.context, err = gpu.MakeContext(cu.SchedAuto); err != nil {
 		return failure(d.Name+": its context", err)

@@ -113,7 +113,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	t.Setenv("SOWGEN_EMULATOR_CAPABILITY", "61")
 	_, err = Open(0)
-	require.ErrorContains(t, err, "compute capability 6.1; 7.5 is the least; the GPU is a emulated GPU")
+	require.ErrorContains(t, err, "compute capability 6.1; 7.5 is the least; it is the emulated GPU")
 }
 
 func TestOutOfMemory(t *testing.T) {
