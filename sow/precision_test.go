@@ -1,0 +1,105 @@
+package sow
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/nn/weights"
+	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/unet"
+)
+
+var mixed = On(tensor.CPU{Precision: tensor.Mixed})
+
+// TestMixedLosesLessThanPyTorch holds the networks of the tiny models, and a picture of the built-in one, in tensor.Mixed to twice what
+// PyTorch loses with all of them in bfloat16 (testdata/precision.json, made by testdata/gen_precision_golden.py): the root of the mean square
+// of the difference to float32 over its standard deviation.
+func TestMixedLosesLessThanPyTorch(t *testing.T) {
+	data, err := os.ReadFile("testdata/precision.json")
+	require.NoError(t, err)
+	var torch map[string]map[string]float64
+	require.NoError(t, json.Unmarshal(data, &torch))
+	hold := func(t *testing.T, kind, name string, got, want *tensor.Tensor) {
+		t.Run(kind+"/"+name, func(t *testing.T) {
+			bound, ok := torch[kind][name]
+			require.True(t, ok)
+			loss := lossOf(tensor.Floats(got), tensor.Floats(want))
+			t.Logf("loses %.2g, PyTorch's bfloat16 %.2g", loss, bound)
+			if !(loss <= 2*bound) {
+				t.Errorf("want at most twice PyTorch's")
+			}
+		})
+	}
+	ctx := context.Background()
+	for _, kind := range kinds {
+		p, err := Open("testdata/models/"+kind, mixed)
+		require.NoError(t, err)
+		network, err := p.unet.get()
+		require.NoError(t, err)
+		for _, name := range []string{"unet", "unet_odd"} {
+			got, err := network.Forward(ctx, unet.Input{
+				Sample: tensor.ToChannelsLast(golden(t, kind, name+"/sample")), Timestep: 501, Context: golden(t, kind, name+"/encoder_hidden_states"),
+			})
+			require.NoError(t, err)
+			hold(t, kind, name, tensor.ToChannelsFirst(got), golden(t, kind, name+"/out"))
+		}
+		autoencoder, err := p.vae.get()
+		require.NoError(t, err)
+		mean, _, err := autoencoder.Encode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_encoder/image")))
+		require.NoError(t, err)
+		hold(t, kind, "vae_encoder", tensor.ToChannelsFirst(mean), golden(t, kind, "vae_encoder/mean"))
+		picture, err := autoencoder.Decode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_decoder/latents")))
+		require.NoError(t, err)
+		hold(t, kind, "vae_decoder", tensor.ToChannelsFirst(picture), golden(t, kind, "vae_decoder/image"))
+		text, err := p.text.get()
+		require.NoError(t, err)
+		hidden, err := text.Encode(ctx, goldenIDs(t, kind))
+		require.NoError(t, err)
+		hold(t, kind, "text_encoder", hidden, golden(t, kind, "text_encoder/last_hidden_state"))
+	}
+
+	var results []*Result
+	for _, options := range [][]Option{nil, {mixed}} {
+		p, err := Open(Builtin, options...)
+		require.NoError(t, err)
+		params := p.Defaults
+		params.Method, params.Steps, params.Guidance, params.Eta, params.Negative = Text, 10, 5, 0, ""
+		r, err := p.Generate(ctx, Request{Prompt: prompt, Seed: 3, Params: &params})
+		require.NoError(t, err)
+		results = append(results, r)
+	}
+	hold(t, "builtin", "latents", results[1].Latents, results[0].Latents)
+	hold(t, "builtin", "image", results[1].Decoded, results[0].Decoded)
+	require.Equal(t, tensor.Mixed, results[1].Report.Precision)
+}
+
+func goldenIDs(t *testing.T, kind string) (ids []int32) {
+	t.Helper()
+	src, err := weights.OpenFile("testdata/golden-" + kind + ".safetensors")
+	require.NoError(t, err)
+	defer src.Close()
+	whole, err := src.Ints("text_encoder/input_ids")
+	require.NoError(t, err)
+	for _, id := range whole {
+		ids = append(ids, int32(id))
+	}
+	return ids
+}
+
+// lossOf is the root of the mean square of got - want over the standard deviation of want.
+func lossOf(got, want []float32) float64 {
+	var mean, squares, off float64
+	for _, v := range want {
+		mean += float64(v) / float64(len(want))
+	}
+	for i, v := range want {
+		squares += (float64(v) - mean) * (float64(v) - mean)
+		off += (float64(got[i]) - float64(v)) * (float64(got[i]) - float64(v))
+	}
+	return math.Sqrt(off / squares)
+}
