@@ -26,13 +26,14 @@ def seconds(run, threads):
 
 
 def reckon(runs):
-    """Adds the ten cycles of COW from what was measured of one: each of the nine others is two evaluations for four prompts."""
+    """Adds COW's ten cycles from what was measured of one: the nine others are 72 more evaluations of the UNet. That sowgen shares work between
+    the four prompts of a step is not counted."""
     for threads in threads_in(runs):
-        one, four = runs.get(f'cow-512-c1/{threads}', {}), runs.get(f'unet-64-b4/{threads}', {})
+        one, evaluation = runs.get(f'cow-512-c1/{threads}', {}), runs.get(f'unet-64-b1/{threads}', {})
         for peer in one:
-            if 'error' not in one[peer] and 'error' not in four.get(peer, {'error': ''}):
+            if 'error' not in one[peer] and 'error' not in evaluation.get(peer, {'error': ''}):
                 runs.setdefault(f'cow-512/{threads}', {})[peer] = {
-                    key: one[peer][key] + 18 * four[peer][key] for key in ('cpu_seconds', 'wall_seconds')}
+                    key: one[peer][key] + 72 * evaluation[peer][key] for key in ('cpu_seconds', 'wall_seconds')}
 
 
 def threads_in(runs):
