@@ -65,7 +65,7 @@ func (b *bench) kernels() []benchmark {
 	k.between("silu", 4, []int{1, 4096, 320}, tensor.SiLU)
 	k.between("gelu", 5, []int{1, 77, 4096}, tensor.GELU)
 	k.between("softmax", 5, []int{1, 4096, 77}, tensor.Softmax)
-	k.between("upsample", 0, []int{1, 32, 32, 640}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.UpsampleNearest(x, 64, 64) })
+	k.between("upsample", 4, []int{1, 32, 32, 640}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.UpsampleNearest(x, 64, 64) })
 	return k.all
 }
 
@@ -137,7 +137,7 @@ func (k *kernelList) groupNorm(side, channels int) {
 	})
 }
 
-// between is what lies between products: so many operations for each number that goes in, an exponential being one of them. It waits for
+// between is what lies between products: so many operations for each number that goes in, an exponential or a copy being one of them. It waits for
 // memory more than it computes.
 func (k *kernelList) between(name string, each int, shape []int, op operator) {
 	count := 1
