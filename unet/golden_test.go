@@ -79,7 +79,7 @@ func TestSharedSample(t *testing.T) {
 	require.Equal(t, tensor.Floats(copies), tensor.Floats(shared))
 }
 
-// TestStepsAllocateNothing: from the second evaluation on, only headers of tensors come from the heap, and the arena does not grow.
+// TestStepsAllocateNothing: once the arena has settled, only headers of tensors come from the heap, and the arena does not grow.
 func TestStepsAllocateNothing(t *testing.T) {
 	m, golden := loadOn(t, tensor.CPU{}, "sd21")
 	context1 := tensor.Slice(read(t, golden, "unet/encoder_hidden_states"), 0, 0, 1)
@@ -95,6 +95,7 @@ func TestStepsAllocateNothing(t *testing.T) {
 		return after.TotalAlloc - before.TotalAlloc
 	}
 	step()
+	step() // where an arena is not one stretch of addresses, it becomes one piece only now (in a race build, too)
 	peak := tensor.ArenaPeak(tensor.CPU{})
 	for range 2 {
 		smallest := uint64(3 * 64 * 64 * m.Config.BlockOutChannels[0] * 4) // a feature map of the first level
