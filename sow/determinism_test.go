@@ -5,12 +5,15 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/sow/capture"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/tensor"
@@ -102,6 +105,84 @@ func TestMaskSides(t *testing.T) {
 	require.Equal(t, masked, latents(t, p, req))
 }
 
+// TestTwoConditions: each keeps its own pixels, at its own place; a later one lies over an earlier one; the plan places both, and replayed
+// gives the same bytes.
+func TestTwoConditions(t *testing.T) {
+	p, req := tinyRun(t)
+	red := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	for i := range 64 * 64 {
+		copy(red.Pix[4*i:], []byte{255, 0, 0, 255})
+	}
+	first := req.Conditions[0].Picture
+	req.Conditions = append(req.Conditions, Condition{Picture: red})
+	req.Params.Blend = picture.BlendPaste
+	r, err := p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Equal(t, [][4]int{{0, 0, 64, 64}, {64, 0, 64, 64}}, r.Report.Placed)
+	require.True(t, math.IsInf(float64(r.Report.Kept.After), 1))
+	require.Equal(t, first.NRGBAAt(10, 20), r.Image.NRGBAAt(10, 20))
+	require.Equal(t, red.NRGBAAt(10, 20), r.Image.NRGBAAt(74, 20))
+	require.Len(t, r.Plan.Others, 1)
+	require.NotEmpty(t, r.Plan.Others[0].Related)
+
+	again := req
+	again.Planner = plan.Replay{Recorded: r.Plan}
+	require.Equal(t, tensor.Floats(r.Latents), latents(t, p, again))
+	again.Conditions = again.Conditions[:1]
+	_, err = p.Generate(context.Background(), again)
+	require.ErrorContains(t, err, "the plan places 2 conditions, there are 1")
+
+	req.Conditions[1].Box = image.Rect(0, 0, 64, 64)
+	req.Conditions[0].Box = req.Conditions[1].Box
+	r, err = p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Equal(t, red.NRGBAAt(10, 20), r.Image.NRGBAAt(10, 20))
+
+	req.Conditions[1].Mask = image.NewGray(red.Rect)
+	_, err = p.Generate(context.Background(), req)
+	var wrong *ParamError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, 1, wrong.Condition)
+}
+
+// TestTwoConditionsKeepApart: what grows out of each reads its own condition, whatever the other is like; and a plan that relates more parts
+// than there can be is cut with a warning.
+func TestTwoConditionsKeepApart(t *testing.T) {
+	p, req := tinyRun(t)
+	req.Conditions = append(req.Conditions, req.Conditions[0])
+	req.Params.TargetMass = 0.4
+	var seen capture.Capture
+	req.Capture = &seen
+	latents(t, p, req)
+	found := 0
+	for _, m := range seen.Masses {
+		if m.Phase != "cycle" || m.Height < 16 || m.Query[:len(m.Query)-1] != "related." || m.Key[:len(m.Key)-1] != "condition." {
+			continue
+		}
+		found++
+		if m.Query[len(m.Query)-1] == m.Key[len(m.Key)-1] {
+			require.InDelta(t, 0.4, m.Share, 1e-4, "%+v", m)
+		} else {
+			require.Less(t, m.Share, 0.4)
+		}
+	}
+	require.NotZero(t, found)
+
+	req.Capture = nil
+	crowded := plan.Plan{Prompt: prompt, Box: plan.Box{0, 0, 500, 500}, Others: []plan.Place{{Box: plan.Box{0, 500, 500, 1000}}}}
+	for i := range 6 {
+		strip := func(left int) plan.Related {
+			source := plan.Box{80 * i, left, 80*i + 80, left + 500}
+			return plan.Related{Label: "strip", Box: plan.Box{500 + 80*i, left, 580 + 80*i, left + 500}, Relation: 1, Source: &source}
+		}
+		crowded.Related, crowded.Others[0].Related = append(crowded.Related, strip(0)), append(crowded.Others[0].Related, strip(500))
+	}
+	req.Planner = plan.Replay{Recorded: crowded}
+	r, err := p.Generate(context.Background(), req)
+	require.NoError(t, err)
+	require.Contains(t, strings.Join(r.Report.Warnings, "\n"), "more parts than the attention can tell apart")
+}
+
 // TestCancel: a run stops within one step of its context.
 func TestCancel(t *testing.T) {
 	p, req := tinyRun(t)
@@ -149,7 +230,7 @@ func TestRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Request){
 		"method":         func(r *Request) { r.Params.Method = "inpaint" },
 		"condition":      func(r *Request) { r.Conditions = nil },
-		"conditions":     func(r *Request) { r.Conditions = append(r.Conditions, r.Conditions[0]) },
+		"conditions":     func(r *Request) { r.Conditions = slices.Repeat(r.Conditions, 6) },
 		"width":          func(r *Request) { r.Params.Width = 130 },
 		"height":         func(r *Request) { r.Params.Height = 1 << 40 },
 		"steps":          func(r *Request) { r.Params.Steps = 0 },

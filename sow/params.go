@@ -140,11 +140,14 @@ func (p *Params) Validate(factor int) error {
 
 // ParamError is a number or word that cannot be carried out.
 type ParamError struct {
-	Name  string
-	Value any
-	Want  string
+	Name      string
+	Value     any
+	Want      string
+	Condition int // which of the request's it is about, if it is about one
 }
 
 func (e *ParamError) Error() string { return fmt.Sprintf("sow: %s %v: %s", e.Name, e.Value, e.Want) }
 
-func badParam(name string, value any, want string) error { return &ParamError{name, value, want} }
+func badParam(name string, value any, want string) error {
+	return &ParamError{Name: name, Value: value, Want: want}
+}

@@ -2,6 +2,7 @@ package sow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math"
@@ -66,6 +67,7 @@ type run struct {
 	noise               *sampler.Noise
 	plan                plan.Plan
 	conditions          []*placed
+	returned            []*placed // the same as the VAE alone gives them back
 	rules               *rules.Compiled
 	capture             *capture.Capture
 	moment              rules.Moment // of the step that is being taken
@@ -120,8 +122,8 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 	if r.Method != Text && len(req.Conditions) == 0 {
 		return nil, badParam("method", r.Method, "want a condition (a picture to keep), or method text")
 	}
-	if len(req.Conditions) > 1 {
-		return nil, badParam("conditions", len(req.Conditions), "one is supported so far")
+	if len(req.Conditions) > maxConditions {
+		return nil, badParam("conditions", len(req.Conditions), fmt.Sprintf("want at most %d: their regions could not be told apart", maxConditions))
 	}
 	var err error
 	if r.ddim, err = sampler.New(p.scheduler, r.Steps, r.Inversion); err != nil {
@@ -138,12 +140,20 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 		r.warn("%s", c)
 	}
 	r.plan = plan.Plan{Prompt: req.Prompt, Task: plan.Normal, Box: plan.Whole}
-	for _, c := range req.Conditions {
-		placed, err := r.settle(ctx, &c, req)
+	for i := range req.Conditions {
+		place, placed, err := r.settle(ctx, i, req)
+		if wrong := (*ParamError)(nil); errors.As(err, &wrong) {
+			wrong.Condition = i
+		}
 		if err != nil {
 			return nil, err
 		}
 		r.conditions = append(r.conditions, placed)
+		if i == 0 {
+			r.plan.Box, r.plan.Related = place.Box, place.Related
+		} else {
+			r.plan.Others = append(r.plan.Others, place)
+		}
 	}
 	r.progress.total = r.estimate()
 	if r.report.Memory, err = r.fit(); err != nil {
@@ -152,18 +162,25 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 	return r, r.modulate()
 }
 
-// settle asks the planner about a condition and puts it in its place.
-func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, error) {
+// maxConditions is as many as have their regions in the attention: each, the body and the hair of each, and the rest (tensor.MaxRegions).
+const maxConditions = 5
+
+// settle asks the planner about a condition and puts it in its place. The caption and the task of the first one's plan are the run's.
+func (r *run) settle(ctx context.Context, i int, req Request) (place plan.Place, at *placed, err error) {
+	c := &req.Conditions[i]
 	if err := c.check(r.Width, r.Height); err != nil {
-		return nil, err
+		return place, nil, err
 	}
 	mask, err := c.keep()
 	if err != nil {
-		return nil, err
+		return place, nil, err
 	}
 	factor, size := r.vae.Config.Factor(), c.Picture.Bounds().Size()
-	// COW's default place: half the canvas wide and high, at the middle of the top.
+	// COW's default place: half the canvas wide and high, at the middle of the top; several conditions side by side.
 	planned := plan.Box{0, 250, 500, 750}
+	if n := len(req.Conditions); n > 1 {
+		planned = plan.Box{0, 1000 * i / n, 1000 / n, 1000 * (i + 1) / n}
+	}
 	var box image.Rectangle
 	if !c.Box.Empty() {
 		box = snap(float64(c.Box.Min.X), float64(c.Box.Min.Y), float64(c.Box.Dx()), float64(c.Box.Dy()), r.Width, r.Height, factor)
@@ -173,19 +190,23 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 		planned = thousandths(box, r.Width, r.Height)
 	}
 	if req.Planner != nil {
-		in := plan.Input{Prompt: req.Prompt, Width: r.Width, Height: r.Height, Face: face(mask), Picture: visible{c.Picture, mask}, Fits: r.fits}
+		in := plan.Input{Prompt: req.Prompt, Width: r.Width, Height: r.Height, Face: face(mask), Picture: visible{c.Picture, mask}, Fits: r.fits,
+			Number: i + 1, Count: len(req.Conditions)}
 		if !c.Box.Empty() {
 			in.Box = &planned
 		}
-		r.plan, err = req.Planner.Plan(ctx, in)
+		p, err := req.Planner.Plan(ctx, in)
 		if err == nil {
-			err = r.plan.Validate()
+			err = p.Validate()
 		}
 		if err != nil {
-			return nil, fmt.Errorf("sow: plan: %w", err)
+			return place, nil, fmt.Errorf("sow: plan: %w", err)
 		}
-		planned = r.plan.Box
-		for _, w := range r.plan.Warnings {
+		if i == 0 {
+			r.plan = p
+		}
+		planned, place.Related = p.Box, p.Related
+		for _, w := range p.Warnings {
 			r.warn("%s", w)
 		}
 	}
@@ -195,13 +216,13 @@ func (r *run) settle(ctx context.Context, c *Condition, req Request) (*placed, e
 	if stretch := float64(box.Dx()*size.Y) / float64(box.Dy()*size.X); math.Abs(math.Log(stretch)) > math.Log(1.1) {
 		r.warn("the condition of %d×%d is stretched to its box of %d×%d", size.X, size.Y, box.Dx(), box.Dy())
 	}
-	r.plan.Box = thousandths(box, r.Width, r.Height)
-	r.report.Placed = []int{box.Min.X, box.Min.Y, box.Dx(), box.Dy()}
-	placed, err := c.place(mask, box)
-	if err == nil && !slices.Contains(keptCells(placed, r.Height/factor, r.Width/factor, factor), true) {
+	place.Box = thousandths(box, r.Width, r.Height)
+	r.report.Placed = append(r.report.Placed, [4]int{box.Min.X, box.Min.Y, box.Dx(), box.Dy()})
+	at, err = c.place(mask, box)
+	if err == nil && !slices.Contains(keptCells(at, r.Height/factor, r.Width/factor, factor), true) {
 		err = badParam("mask", "(keeps no latent cell)", fmt.Sprintf("it is finer than the VAE's %d pixels; want a larger box or mask", factor))
 	}
-	return placed, err
+	return place, at, err
 }
 
 // textToImage is plain DDIM sampling from noise.
@@ -258,11 +279,13 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 			return nil, err
 		}
 		seeds = append(seeds, x)
-		if err := r.measureCeiling(ctx, c, mean); err != nil {
+		if err := r.roundTrip(ctx, c, mean); err != nil {
 			return nil, err
 		}
 	}
-	whole, _ := canvas(r.Width, r.Height, r.conditions)
+	whole, mask := canvas(r.Width, r.Height, r.conditions)
+	alone, _ := canvas(r.Width, r.Height, r.returned)
+	r.report.Kept = &Kept{Ceiling: Decibel(picture.PSNR(alone, whole, mask))}
 	x, _, err := r.encodePicture(ctx, whole)
 	if err != nil {
 		return nil, err

@@ -37,9 +37,22 @@ func (r *run) modulate() (err error) {
 	h, w := r.Height/f, r.Width/f
 	var kept [][]bool
 	for _, c := range r.conditions {
-		kept = append(kept, keptCells(c, h, w, f))
+		cells := keptCells(c, h, w, f)
+		for _, earlier := range kept { // a later condition lies over an earlier one
+			for cell, is := range cells {
+				earlier[cell] = earlier[cell] && !is
+			}
+		}
+		kept = append(kept, cells)
 	}
-	r.rules, err = rules.Compile(program, sceneOf(&r.plan, kept, h, w), r.unet.Config.Sites(h, w), r.watch()...)
+	scene := sceneOf(&r.plan, kept, h, w)
+	r.rules, err = rules.Compile(program, scene, r.unet.Config.Sites(h, w), r.watch()...)
+	for n := len(scene.Related); err != nil && r.Rules == nil && len(scene.Related) > 0; { // the planner's fault, not the user's
+		scene.Related = scene.Related[:len(scene.Related)-1]
+		if r.rules, err = rules.Compile(program, scene, r.unet.Config.Sites(h, w), r.watch()...); err == nil {
+			r.warn("the plan relates more parts than the attention can tell apart: the last %d are left to themselves", n-len(scene.Related))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("sow: rules: %w", err)
 	}
@@ -118,23 +131,25 @@ func sceneOf(p *plan.Plan, kept [][]bool, h, w int) *rules.Scene {
 	isKept := func(cell int) bool {
 		return slices.ContainsFunc(kept, func(k []bool) bool { return k[cell] })
 	}
-	for _, rel := range p.Related {
-		grown := rules.Grown{Label: rel.Label, Relation: rel.Relation, Cells: make([]bool, h*w), Source: make([]bool, h*w)}
-		named := false
-		for cell := range grown.Cells {
-			if rules.InBox(rel.Box, cell, h, w) && !isKept(cell) {
-				grown.Cells[cell] = true
-				for _, earlier := range s.Related {
-					earlier.Cells[cell] = false
+	for i, place := range p.Places() {
+		for _, rel := range place.Related {
+			grown := rules.Grown{Label: rel.Label, Condition: i, Relation: rel.Relation, Cells: make([]bool, h*w), Source: make([]bool, h*w)}
+			named := false
+			for cell := range grown.Cells {
+				if rules.InBox(rel.Box, cell, h, w) && !isKept(cell) {
+					grown.Cells[cell] = true
+					for _, earlier := range s.Related {
+						earlier.Cells[cell] = false
+					}
 				}
+				grown.Source[cell] = rel.Source != nil && rules.InBox(*rel.Source, cell, h, w) && kept[i][cell]
+				named = named || grown.Source[cell]
 			}
-			grown.Source[cell] = rel.Source != nil && rules.InBox(*rel.Source, cell, h, w) && isKept(cell)
-			named = named || grown.Source[cell]
+			if !named {
+				copy(grown.Source, kept[i])
+			}
+			s.Related = append(s.Related, grown)
 		}
-		if !named && len(kept) > 0 {
-			copy(grown.Source, kept[0])
-		}
-		s.Related = append(s.Related, grown)
 	}
 	return s
 }

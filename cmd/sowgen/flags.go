@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"image"
 	"math"
 	"math/rand/v2"
 	"regexp"
@@ -55,29 +54,6 @@ func (v sizeValue) Set(s string) error {
 		return errors.New("want width x height in pixels, such as 512x512")
 	}
 	*v.width, *v.height = sides[0], sides[1]
-	return nil
-}
-
-// boxValue is x,y,w,h.
-type boxValue struct{ box *image.Rectangle }
-
-func (v boxValue) String() string {
-	if v.box.Empty() {
-		return ""
-	}
-	return fmt.Sprintf("%d,%d,%d,%d", v.box.Min.X, v.box.Min.Y, v.box.Dx(), v.box.Dy())
-}
-func (v boxValue) Type() string { return "x,y,w,h" }
-
-func (v boxValue) Set(s string) error {
-	n, err := numbers(strings.Split(s, ","))
-	if err != nil || len(n) != 4 {
-		return errors.New("want x,y,width,height in pixels of the canvas, such as 128,0,256,256")
-	}
-	if n[2] < 1 || n[3] < 1 {
-		return fmt.Errorf("a box of %dx%d is empty: want a width and a height of at least 1", n[2], n[3])
-	}
-	*v.box = image.Rect(n[0], n[1], n[0]+n[2], n[1]+n[3])
 	return nil
 }
 

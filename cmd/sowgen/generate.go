@@ -29,8 +29,9 @@ type generate struct {
 
 	prompt     string
 	conditions []string
-	mask, keep string
-	box        image.Rectangle
+	masks      []string
+	keep       string
+	boxes      []image.Rectangle
 	planner    string
 	ask        plannerFlags
 	plan       string
@@ -62,6 +63,9 @@ func (a *app) generateCommand() *cobra.Command {
 		Long: `Keeps a condition, a face as a rule, and grows a whole picture around it from a text (method sow or cow), or makes
 a picture from the text alone (method text).
 
+Several conditions, two people for example, are given by several --condition; the first --mask and --box are those
+of the first, the second of the second, and so on; auto stands for one that is not given.
+
 The condition is laid into a box on the canvas. What its mask, or its transparency, keeps stays; everything else
 grows. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
 move it; or a model that sees pictures decides (--planner gemini or openai, see sowgen plan --help). --save-plan
@@ -79,6 +83,9 @@ When it does not look right:
 
   # of a photograph, only what the mask shows white; its place chosen by hand
   sowgen generate --condition me.jpg --mask me-mask.png --box 128,0,256,256 --prompt "a knight in armour" -o knight.png
+
+  # two people, the second with a mask
+  sowgen generate --face anna.png --face ben.jpg --mask auto --mask ben-mask.png --prompt "a couple on a beach" -o two.png
 
   # look at the plan, edit it, use it
   sowgen generate --condition face.png --prompt "a boy at the sea" --seed 7 --save-plan plan.json -o first.png
@@ -188,47 +195,14 @@ func (g *generate) make(ctx context.Context, e tensor.Engine, request *sow.Reque
 	return g.report(result, inputs)
 }
 
-// inputs is what a picture was made from, for those who want to repeat it.
-type inputs struct {
-	Condition *inputFile `json:"condition,omitempty"`
-	Mask      *inputFile `json:"mask,omitempty"`
-	Keep      string     `json:"keep,omitempty"`
-	Box       []int      `json:"box,omitempty"` // as asked for: x, y, width, height
-}
-
 // request reads the pictures and the plan.
 func (g *generate) request() (*sow.Request, *inputs, error) {
 	r := &sow.Request{Prompt: g.prompt, Seed: g.seed}
 	in := &inputs{}
-	for _, file := range g.conditions {
-		img, err := picture.Read(file)
-		if err != nil {
-			return nil, nil, err
-		}
-		r.Conditions = append(r.Conditions, sow.Condition{Picture: img, Box: g.box})
-		if in.Condition, err = fingerprint(file); err != nil {
-			return nil, nil, err
-		}
-	}
-	if g.mask != "" {
-		mask, err := picture.ReadMask(g.mask, g.keep == "white")
-		if err != nil {
-			return nil, nil, err
-		}
-		c := &r.Conditions[0]
-		if m, p := mask.Bounds().Size(), c.Picture.Bounds().Size(); m != p {
-			return nil, nil, wrongFlag("mask", g.mask, fmt.Sprintf("it is %dx%d, want %dx%d, the size of %s", m.X, m.Y, p.X, p.Y, g.conditions[0]))
-		}
-		c.Mask = mask
-		if in.Mask, err = fingerprint(g.mask); err != nil {
-			return nil, nil, err
-		}
-		in.Keep = g.keep
-	}
-	if !g.box.Empty() {
-		in.Box = []int{g.box.Min.X, g.box.Min.Y, g.box.Dx(), g.box.Dy()}
-	}
 	var err error
+	if r.Conditions, in.Conditions, err = g.readConditions(); err != nil {
+		return nil, nil, err
+	}
 	if r.Planner, err = g.ask.planner(g.planner); err != nil || g.plan == "" {
 		return r, in, err
 	}

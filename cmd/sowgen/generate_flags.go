@@ -35,10 +35,10 @@ func (g *generate) addFlags() {
 	p := &g.params
 	fs := g.set("What to draw")
 	fs.StringVar(&g.prompt, "prompt", "", "`TEXT` that says what to draw")
-	fs.StringArrayVar(&g.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same")
-	fs.StringVar(&g.mask, "mask", "", "`PICTURE` of the condition's size that says which part of it is kept; without it, what is not transparent")
+	fs.StringArrayVar(&g.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same; once for each of several")
+	fs.StringArrayVar(&g.masks, "mask", nil, "`PICTURE` of the condition's size that says which part of it is kept; without it, or with auto, what is not transparent")
 	fs.Var(choice[string]{&g.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
-	fs.Var(boxValue{&g.box}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
+	fs.Var(boxesValue{&g.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
 	fs.Var(choice[string]{&g.planner, planners}, "planner", "who places the condition and says what grows out of it: rules, nobody (top middle), or a model")
 	fs.StringVar(&g.plan, "plan", "", "`FILE` with a plan to carry out, as --save-plan writes it")
 
@@ -126,6 +126,9 @@ func (g *generate) check() error {
 	if err := setThreads(g.threads); err != nil {
 		return err
 	}
+	if err := g.checkConditions(); err != nil && len(g.conditions) > 0 {
+		return err
+	}
 	if len(g.conditions) == 0 {
 		for _, name := range []string{"mask", "keep", "box", "plan"} {
 			if g.changed(name) {
@@ -136,10 +139,10 @@ func (g *generate) check() error {
 			return wrongFlag("method", g.params.Method, "give the picture to keep with --condition, or take --method text")
 		}
 	}
-	if g.changed("keep") && g.mask == "" {
+	if g.changed("keep") && len(g.masks) == 0 {
 		return wrongFlag("keep", g.keep, "it is about a mask: give --mask PICTURE too")
 	}
-	for _, name := range []string{"mask", "plan", "rules", "model", "output", "save-latents", "save-plan", "capture"} {
+	for _, name := range []string{"plan", "rules", "model", "output", "save-latents", "save-plan", "capture"} {
 		if g.changed(name) && g.lookup(name).Value.String() == "" {
 			return wrongFlag(name, `""`, "want a path")
 		}
@@ -186,10 +189,10 @@ func (g *generate) explain(err error) error {
 		return err
 	case name == "size":
 		return wrongFlag(name, fmt.Sprintf("%dx%d", g.params.Width, g.params.Height), wrong.Name+": "+wrong.Want)
-	case name == "mask" && g.mask != "":
-		return wrongFlag(name, fmt.Sprintf("%s %v", g.mask, wrong.Value), wrong.Want)
+	case name == "mask" && g.maskOf(wrong.Condition) != "":
+		return wrongFlag(name, fmt.Sprintf("%s %v", g.maskOf(wrong.Condition), wrong.Value), wrong.Want)
 	case name == "mask":
-		return wrongFlag("condition", fmt.Sprintf("%s %v", g.conditions[0], wrong.Value), wrong.Want)
+		return wrongFlag("condition", fmt.Sprintf("%s %v", g.conditions[wrong.Condition], wrong.Value), wrong.Want)
 	}
 	return wrongFlag(name, wrong.Value, wrong.Want)
 }

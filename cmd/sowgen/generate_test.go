@@ -154,30 +154,28 @@ func TestRunCanBeRepeated(t *testing.T) {
 
 	record := texts(t, "first.png")["sow"]
 	var r struct {
-		Prompt    string
-		Seed      uint64
-		Width     int
-		Height    int
-		Params    map[string]any
-		Condition inputFile
-		Mask      inputFile
-		Keep      string
-		Box       []int
-		Plan      json.RawMessage
-		Planner   string
+		Prompt     string
+		Seed       uint64
+		Width      int
+		Height     int
+		Params     map[string]any
+		Conditions []inputCondition
+		Plan       json.RawMessage
+		Planner    string
 	}
 	require.NoError(t, json.Unmarshal([]byte(record), &r))
-	assert.Equal(t, "condition.png", r.Condition.File)
-	assert.Len(t, r.Condition.SHA256, 64)
-	assert.Equal(t, "mask.png", r.Mask.File)
+	c := r.Conditions[0]
+	assert.Equal(t, "condition.png", c.File)
+	assert.Len(t, c.SHA256, 64)
+	assert.Equal(t, "mask.png", c.Mask.File)
 	assert.Equal(t, "offline", r.Planner)
 	assert.NotContains(t, record, packageDir, "folders are nobody's business")
 	assert.NotContains(t, record, "seconds")
 
 	require.NoError(t, os.WriteFile("plan.json", r.Plan, 0o644))
-	args := []string{"generate", "--model", testdata(t, "models/sd21"), "--condition", testdata(t, r.Condition.File), "--mask", r.Mask.File, "--keep", r.Keep,
+	args := []string{"generate", "--model", testdata(t, "models/sd21"), "--condition", testdata(t, c.File), "--mask", c.Mask.File, "--keep", c.Keep,
 		"--prompt", r.Prompt, "--seed", fmt.Sprint(r.Seed), "--size", fmt.Sprintf("%dx%d", r.Width, r.Height), "--plan", "plan.json", "-o", "again.png",
-		"--box", strings.Trim(strings.ReplaceAll(fmt.Sprint(r.Box), " ", ","), "[]")}
+		"--box", strings.Trim(strings.ReplaceAll(fmt.Sprint(c.Box), " ", ","), "[]")}
 	for name, value := range r.Params {
 		args = append(args, fmt.Sprintf("--%s=%v", strings.ReplaceAll(name, "_", "-"), value))
 	}
@@ -187,6 +185,44 @@ func TestRunCanBeRepeated(t *testing.T) {
 	again, err := picture.Read("again.png")
 	require.NoError(t, err)
 	assert.Equal(t, first, again)
+}
+
+// TestTwoFaces: the second mask and box are those of the second face, and auto stands for none.
+func TestTwoFaces(t *testing.T) {
+	workIn(t)
+	writeMask(t, "mask.png", 64, 64, image.Rect(0, 0, 32, 64), color.White, color.Black)
+	args := []string{"--face", testdata(t, "condition.png"), "--mask", "auto", "--mask", "mask.png", "--box", "auto", "--box", "64,64,64,64"}
+	must(t, quick(t, append(args, "-o", "two.png", "--save-plan", "plan.json", "--blend", "paste")...)...)
+	var r struct{ Conditions []inputCondition }
+	require.NoError(t, json.Unmarshal([]byte(texts(t, "two.png")["sow"]), &r))
+	require.Len(t, r.Conditions, 2)
+	assert.Nil(t, r.Conditions[0].Mask)
+	assert.Nil(t, r.Conditions[0].Box)
+	assert.Equal(t, "mask.png", r.Conditions[1].Mask.File)
+	assert.Equal(t, []int{64, 64, 64, 64}, r.Conditions[1].Box)
+	img, err := picture.Read("two.png")
+	require.NoError(t, err)
+	condition, err := picture.Read(testdata(t, "condition.png"))
+	require.NoError(t, err)
+	assert.Equal(t, condition.At(40, 20), img.At(40, 20), "the first, whole, on the left")
+	assert.Equal(t, condition.At(20, 20), img.At(84, 84), "the second's left half")
+	assert.NotEqual(t, condition.At(40, 20), img.At(104, 84), "not its right")
+
+	again := quick(t, append(args, "-o", "again.png", "--blend", "paste", "--plan", "plan.json")...)
+	must(t, again...)
+	other, err := picture.Read("again.png")
+	require.NoError(t, err)
+	assert.Equal(t, img, other)
+
+	planned := must(t, append([]string{"plan", "--face", testdata(t, "condition.png"), "--prompt", "two boys", "-o", "plan.png"}, args...)...)
+	p, err := plan.Parse([]byte(planned.stdout))
+	require.NoError(t, err)
+	assert.Len(t, p.Others, 1)
+
+	before := list(t, ".")
+	sowgen(t, quick(t, "--mask", "mask.png", "--mask", "mask.png", "-o", "no.png")...).refuses(t, exitUsage, before, "--mask", "there are 1 --condition")
+	sowgen(t, quick(t, "--box", "auto", "--box", "0,0,8,8", "-o", "no.png")...).refuses(t, exitUsage, before, "--box")
+	sowgen(t, quick(t, "--plan", "plan.json", "-o", "no.png")...).refuses(t, exitFailed, before, "the plan places 2 conditions, there are 1")
 }
 
 func writePNG(t testing.TB, name string, img image.Image) {
@@ -221,8 +257,8 @@ func TestJSONReport(t *testing.T) {
 		Width, Height                                   int
 		Params                                          map[string]any
 		Kept                                            map[string]float64
-		Condition                                       inputFile
-		Placed                                          []int
+		Conditions                                      []inputCondition
+		Placed                                          [][4]int
 		Memory                                          map[string]int64
 		Evaluations                                     map[string]int
 		Seconds                                         map[string]float64

@@ -15,6 +15,7 @@ import (
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/picture"
+	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/plan/sketch"
 )
 
@@ -69,10 +70,10 @@ same question costs nothing a second time. If it cannot be asked, or says nothin
 func (p *planning) addFlags() {
 	fs := p.set("What to plan")
 	fs.StringVar(&p.prompt, "prompt", "", "`TEXT` that says what to draw")
-	fs.StringArrayVar(&p.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same")
-	fs.StringVar(&p.mask, "mask", "", "`PICTURE` of the condition's size that says which part of it is kept; without it, what is not transparent")
+	fs.StringArrayVar(&p.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same; once for each of several")
+	fs.StringArrayVar(&p.masks, "mask", nil, "`PICTURE` of the condition's size that says which part of it is kept; without it, or with auto, what is not transparent")
 	fs.Var(choice[string]{&p.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
-	fs.Var(boxValue{&p.box}, "box", "where the condition goes on the canvas, in pixels, whatever is planned")
+	fs.Var(boxesValue{&p.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned")
 	fs.Var(sizeValue{&p.width, &p.height}, "size", "of the canvas in pixels")
 	fs.StringVar(&p.plan, "plan", "", "`FILE` with a plan to draw instead of making one")
 	fs.StringVar(&p.model, "model", sow.Builtin, "`DIR` of the model that will draw: a caption must not be longer than it reads; or builtin")
@@ -94,28 +95,40 @@ func (p *planning) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in, err := request.Conditions[0].PlanInput(p.prompt, p.width, p.height)
+	fits, err := p.fits()
 	if err != nil {
-		return p.explain(err)
-	}
-	if in.Fits, err = p.fits(); err != nil {
 		return err
 	}
-	planned, err := request.Planner.Plan(ctx, in)
-	if err == nil {
-		err = planned.Validate()
-	}
-	if err != nil {
-		return fmt.Errorf("plan: %w", err)
-	}
-	if in.Box != nil {
-		planned.Box = *in.Box
+	var planned plan.Plan
+	var inputs []*plan.Input
+	for i := range request.Conditions {
+		in, err := request.Conditions[i].PlanInput(p.prompt, p.width, p.height)
+		if err != nil {
+			return p.explain(err)
+		}
+		in.Fits, in.Number, in.Count = fits, i+1, len(request.Conditions)
+		one, err := request.Planner.Plan(ctx, in)
+		if err == nil {
+			err = one.Validate()
+		}
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		if in.Box != nil {
+			one.Box = *in.Box
+		}
+		if inputs = append(inputs, &in); i == 0 {
+			planned = one
+			continue
+		}
+		planned.Others = append(planned.Others, plan.Place{Box: one.Box, Related: one.Related})
+		planned.Warnings = append(planned.Warnings, one.Warnings...)
 	}
 	for _, w := range append(planned.Warnings, p.warnings...) {
 		p.complain("warning: %s", w)
 	}
 	if p.output != "" {
-		img, err := sketch.Draw(&planned, &in)
+		img, err := sketch.Draw(&planned, inputs...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.output, err)
 		}
@@ -137,13 +150,16 @@ func (p *planning) check() error {
 	if !utf8.ValidString(p.prompt) || strings.ContainsRune(p.prompt, 0) {
 		return wrongFlag("prompt", fmt.Sprintf("%q", p.prompt), "want UTF-8 text")
 	}
-	if len(p.conditions) != 1 {
-		return &usageError{"want one --condition PICTURE: a plan says where it goes"}
+	if len(p.conditions) == 0 {
+		return &usageError{"want --condition PICTURE: a plan says where it goes"}
 	}
-	if p.changed("keep") && p.mask == "" {
+	if err := p.checkConditions(); err != nil {
+		return err
+	}
+	if p.changed("keep") && len(p.masks) == 0 {
 		return wrongFlag("keep", p.keep, "it is about a mask: give --mask PICTURE too")
 	}
-	for _, name := range []string{"mask", "plan", "model", "output"} {
+	for _, name := range []string{"plan", "model", "output"} {
 		if p.changed(name) && p.lookup(name).Value.String() == "" {
 			return wrongFlag(name, `""`, "want a path")
 		}

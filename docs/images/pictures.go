@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Pictures draws hero.png and compare.png with the built-in model:
+// Pictures draws hero.png, compare.png and two-people.png with the built-in model:
 //
 //	go run docs/images/pictures.go
 package main
@@ -19,6 +19,7 @@ import (
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
+	"github.com/sowgen/sowgen/sow/rules"
 )
 
 // given is a face and the texts to grow it by.
@@ -55,6 +56,38 @@ func main() {
 	}
 	check(picture.WritePNG("docs/images/hero.png", sheet(hero, 256), nil, true))
 	check(picture.WritePNG("docs/images/compare.png", sheet(compare, 192), nil, true))
+	check(picture.WritePNG("docs/images/two-people.png", couple(p), nil, true))
+}
+
+// couple draws two people without rules between them, with a wall, and with a wall and a target mass of .5, at two seeds (docs/rules.md).
+func couple(p *sow.Pipeline) *image.NRGBA {
+	const width, height = 256, 128
+	var conditions []sow.Condition
+	for _, name := range []string{"face", "boy"} {
+		face, err := picture.Read("examples/" + name + ".png")
+		check(err)
+		conditions = append(conditions, sow.Condition{Picture: face})
+	}
+	wall, err := rules.ReadFile("examples/rules/two-people.json")
+	check(err)
+	out := image.NewNRGBA(image.Rect(0, 0, 3*width, 2*height))
+	for row, seed := range []uint64{1, 2} {
+		for column, change := range []func(*sow.Params){
+			func(*sow.Params) {},
+			func(q *sow.Params) { q.Rules = wall },
+			func(q *sow.Params) { q.Rules, q.TargetMass = wall, 0.5 },
+		} {
+			params := p.Defaults
+			params.Width, params.Height = width, height
+			change(&params)
+			r, err := p.Generate(context.Background(), sow.Request{
+				Prompt: "a girl and a boy in a meadow", Conditions: conditions, Seed: seed, Params: &params, Planner: plan.Offline{},
+			})
+			check(err)
+			draw.Draw(out, image.Rect(0, 0, width, height).Add(image.Pt(column*width, row*height)), r.Image, image.Point{}, draw.Src)
+		}
+	}
+	return out
 }
 
 func generate(p *sow.Pipeline, method sow.Method, face *image.NRGBA, prompt string, seed uint64) *image.NRGBA {

@@ -8,7 +8,8 @@ import (
 
 // Offline plans by rules, without a network. The prompt stays as it is. The condition goes to COW's default place, half the canvas wide
 // and high at the middle of the top, moved and sized by the words below. What must grow out of it is everything under the face, and 1.5
-// face widths to either side of it. These rules are ours, not the paper's, which asks a language model.
+// face widths to either side of it. Several conditions stand side by side, each with what grows out of it in a column of its own. These rules
+// are ours, not the paper's, which asks a language model.
 type Offline struct{}
 
 // wordings name the rules of placing: the first of each list that the prompt contains wins.
@@ -46,6 +47,9 @@ func (Offline) Plan(_ context.Context, in Input) (Plan, error) {
 			break
 		}
 	}
+	if n := in.Count; n > 1 {
+		side, middle = min(side, 1000/n), (2*in.Number-1)*500/n
+	}
 	left := min(max(middle-side/2, 0), 1000-side)
 	p := Plan{Prompt: in.Prompt, Task: Normal, Box: Box{0, left, side, left + side}}
 	if in.Box != nil {
@@ -54,18 +58,30 @@ func (Offline) Plan(_ context.Context, in Input) (Plan, error) {
 	if mentions(words, styles) {
 		p.Task = Style
 	}
-	p.Related = grown(p.Box.inside(in.Face))
+	p.Related = grown(p.Box.inside(in.Face), in)
 	return p, nil
 }
 
+// column is where what grows out of a condition may be: everywhere or, with several conditions, no farther to the sides than half way to where
+// the next would stand.
+func (in *Input) column(face Box) (left, right int) {
+	if in.Count < 2 {
+		return 0, 1000
+	}
+	half := 500 / in.Count
+	middle := (face[1] + face[3]) / 2
+	return max(middle-half, 0), min(middle+half, 1000)
+}
+
 // grown returns what must grow out of a face at the given place.
-func grown(face Box) []Related {
+func grown(face Box, in Input) []Related {
 	reach := (face[3] - face[1]) * 3 / 2
+	left, right := in.column(face)
 	var related []Related
 	if face[2] < 1000 {
-		related = append(related, Related{Label: "body", Box: Box{face[2], 0, 1000, 1000}, Relation: 1})
+		related = append(related, Related{Label: "body", Box: Box{face[2], left, 1000, right}, Relation: 1})
 	}
-	sides := Box{face[0], max(face[1]-reach, 0), face[2], min(face[3]+reach, 1000)}
+	sides := Box{face[0], max(face[1]-reach, left), face[2], min(face[3]+reach, right)}
 	return append(related, Related{Label: "hair and shoulders", Box: sides, Relation: 1})
 }
 

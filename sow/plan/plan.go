@@ -33,6 +33,9 @@ type Input struct {
 	Box *Box
 	// Picture is the condition, with what is not kept of it in grey. Planners that do not look may be given nil.
 	Picture image.Image
+	// Number of Count: which of several conditions it is, from 1. Planners are asked once for each; the caption and the task are those of the
+	// first answer. 0 of 0 is 1 of 1.
+	Number, Count int
 	// Fits tells whether the text encoder sees all of a caption; nil: planners go by the number of words.
 	Fits func(caption string) bool
 }
@@ -61,9 +64,22 @@ type Plan struct {
 	Task    Task      `json:"task"`
 	Box     Box       `json:"box"` // where the condition goes
 	Related []Related `json:"related,omitempty"`
+	Others  []Place   `json:"others,omitempty"` // of the second condition and those after it
 
 	Warnings []string `json:"-"` // what the user should hear about how it was made
 }
+
+// Place is where a condition goes and what must grow out of it.
+type Place struct {
+	Box     Box       `json:"box"`
+	Related []Related `json:"related,omitempty"`
+}
+
+// Places returns the places of all conditions, in order.
+func (p *Plan) Places() []Place { return append([]Place{{p.Box, p.Related}}, p.Others...) }
+
+// maxOthers bounds a plan: with more conditions their regions could not be told apart (tensor.MaxRegions).
+const maxOthers = 4
 
 // Task is what kind of picture is asked for.
 type Task string
@@ -109,13 +125,27 @@ const maxRelated = 6
 
 // Validate reports the first thing about p that cannot be carried out.
 func (p *Plan) Validate() error {
-	if !p.Box.Valid() {
-		return fmt.Errorf("box %v: want [ymin, xmin, ymax, xmax] with 0 ≤ min < max ≤ 1000", p.Box)
-	}
 	switch p.Task {
 	case "", Normal, Attribute, Style:
 	default:
 		return fmt.Errorf("task %q: want normal, attribute or style", p.Task)
+	}
+	if len(p.Others) > maxOthers {
+		return fmt.Errorf("%d others, want at most %d", len(p.Others), maxOthers)
+	}
+	for i, place := range p.Places() {
+		if err := place.validate(); err != nil && i > 0 {
+			return fmt.Errorf("others %d: %w", i-1, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Place) validate() error {
+	if !p.Box.Valid() {
+		return fmt.Errorf("box %v: want [ymin, xmin, ymax, xmax] with 0 ≤ min < max ≤ 1000", p.Box)
 	}
 	if len(p.Related) > maxRelated {
 		return fmt.Errorf("%d related regions, want at most %d", len(p.Related), maxRelated)
@@ -178,9 +208,14 @@ func Parse(data []byte) (*Plan, error) {
 // Replay is a planner that always answers with this plan.
 type Replay struct{ Recorded Plan }
 
-// Plan implements [Planner]. An empty prompt in the recording means the user's own.
+// Plan implements [Planner]. An empty prompt in the recording means the user's own. For each of several conditions it answers with its place.
 func (r Replay) Plan(_ context.Context, in Input) (Plan, error) {
-	p := r.Recorded
+	p, places := r.Recorded, r.Recorded.Places()
+	if number, count := max(in.Number, 1), max(in.Count, 1); count != len(places) {
+		return Plan{}, fmt.Errorf("the plan places %d conditions, there are %d", len(places), count)
+	} else {
+		p.Box, p.Related, p.Others = places[number-1].Box, places[number-1].Related, nil
+	}
 	if p.Prompt == "" {
 		p.Prompt = in.Prompt
 	}

@@ -125,3 +125,31 @@ func FuzzParse(f *testing.F) {
 		require.Equal(t, p, back)
 	})
 }
+
+// TestSideBySide: several conditions stand next to each other, each with what grows out of it in a column of its own.
+func TestSideBySide(t *testing.T) {
+	for number, want := range map[int][2]int{1: {0, 333}, 2: {333, 666}, 3: {666, 1000}} {
+		p, err := plan.Offline{}.Plan(context.Background(), plan.Input{Prompt: "three boys", Face: plan.Whole, Number: number, Count: 3})
+		require.NoError(t, err)
+		require.NoError(t, p.Validate())
+		for _, b := range []plan.Box{p.Box, p.Related[0].Box, p.Related[1].Box} {
+			require.InDelta(t, want[0], b[1], 2)
+			require.InDelta(t, want[1], b[3], 2)
+		}
+	}
+}
+
+func TestOthers(t *testing.T) {
+	p, err := plan.Parse([]byte(`{"prompt": "two", "box": [0, 0, 500, 500], "others": [{"box": [0, 500, 500, 1000], "related": [{"label": "body", "box": [500, 500, 1000, 1000], "relation": 1}]}]}`))
+	require.NoError(t, err)
+	require.Len(t, p.Places(), 2)
+	second, err := plan.Replay{Recorded: *p}.Plan(context.Background(), plan.Input{Number: 2, Count: 2})
+	require.NoError(t, err)
+	require.Equal(t, p.Others[0], plan.Place{Box: second.Box, Related: second.Related})
+	_, err = plan.Replay{Recorded: *p}.Plan(context.Background(), plan.Input{})
+	require.ErrorContains(t, err, "the plan places 2 conditions, there are 1")
+	_, err = plan.Parse([]byte(`{"box": [0, 0, 500, 500], "others": [{"box": [0, 500, 500, 1000], "related": [{"label": "body", "box": [1000, 500, 0, 1000]}]}]}`))
+	require.ErrorContains(t, err, "others 0: related 0 (body): box")
+	_, err = plan.Parse([]byte(`{"box": [0, 0, 500, 500], "others": [{}]}`))
+	require.ErrorContains(t, err, "others 0: box")
+}

@@ -50,6 +50,12 @@ func (v *Vision) Plan(ctx context.Context, in Input) (Plan, error) {
 	if in.Box != nil {
 		ask.Place = false // the user has decided
 	}
+	if in.Count > 1 { // asked one by one, they would get into each other's way
+		ask.Place = false
+	}
+	if in.Number > 1 { // the first answer has the caption
+		ask.Prompt = false
+	}
 	if ask == (Stages{}) {
 		return rules, nil
 	}

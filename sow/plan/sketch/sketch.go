@@ -31,37 +31,49 @@ const (
 	maxSide = 2048
 )
 
-// Draw returns a drawing of p for what it was planned for: the canvas, enlarged or reduced as a whole to a size at which labels can be read.
-// A thin box in a colour is the part of the condition that the box in the same colour takes after.
-func Draw(p *plan.Plan, in *plan.Input) (*image.NRGBA, error) {
+// Draw returns a drawing of p for what it was planned for, one input for each of its conditions: the canvas, enlarged or reduced as a whole to a
+// size at which labels can be read. A thin box in a colour is the part of the condition that the box in the same colour takes after.
+func Draw(p *plan.Plan, in ...*plan.Input) (*image.NRGBA, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if in.Width < 1 || in.Height < 1 {
-		return nil, fmt.Errorf("a canvas of %d×%d: want at least 1×1", in.Width, in.Height)
+	places := p.Places()
+	if len(in) != len(places) {
+		return nil, fmt.Errorf("the plan places %d conditions, there are %d", len(places), len(in))
 	}
-	scale := max(1, minSide/float64(min(in.Width, in.Height)))
-	scale *= min(1, maxSide/(scale*float64(max(in.Width, in.Height))))
+	width, height := in[0].Width, in[0].Height
+	if width < 1 || height < 1 {
+		return nil, fmt.Errorf("a canvas of %d×%d: want at least 1×1", width, height)
+	}
+	scale := max(1, minSide/float64(min(width, height)))
+	scale *= min(1, maxSide/(scale*float64(max(width, height))))
 	side := func(n int) int { return max(int(float64(n)*scale+0.5), 1) }
-	img := image.NewNRGBA(image.Rect(0, 0, side(in.Width), side(in.Height)))
+	img := image.NewNRGBA(image.Rect(0, 0, side(width), side(height)))
 	draw.Draw(img, img.Rect, image.NewUniform(grey), image.Point{}, draw.Src)
-	place := in.Fit(p.Box)
-	if in.Picture != nil {
-		draw.BiLinear.Scale(img, pixels(place, img.Rect), in.Picture, in.Picture.Bounds(), draw.Over, nil)
+	for i, place := range places {
+		if in[i].Picture != nil {
+			draw.BiLinear.Scale(img, pixels(in[i].Fit(place.Box), img.Rect), in[i].Picture, in[i].Picture.Bounds(), draw.Over, nil)
+		}
 	}
 	var labels []label
-	for i, r := range p.Related {
-		c := colours[i%len(colours)]
-		if r.Source != nil {
-			outline(img, pixels(*r.Source, img.Rect), 1, c)
+	for i, place := range places {
+		for _, r := range place.Related {
+			c := colours[len(labels)%len(colours)]
+			if r.Source != nil {
+				outline(img, pixels(*r.Source, img.Rect), 1, c)
+			}
+			box := pixels(r.Box, img.Rect)
+			outline(img, box, 3, c)
+			labels = append(labels, label{fmt.Sprintf("%s %.2g", r.Label, r.Relation), box, c})
 		}
-		box := pixels(r.Box, img.Rect)
-		outline(img, box, 3, c)
-		labels = append(labels, label{fmt.Sprintf("%s %.2g", r.Label, r.Relation), box, c})
+		box := pixels(in[i].Fit(place.Box), img.Rect)
+		outline(img, box, 3, white)
+		name := "condition (" + string(p.Task) + ")"
+		if len(places) > 1 {
+			name = fmt.Sprintf("condition %d (%s)", i+1, p.Task)
+		}
+		labels = append(labels, label{name, box, white})
 	}
-	box := pixels(place, img.Rect)
-	outline(img, box, 3, white)
-	labels = append(labels, label{"condition (" + string(p.Task) + ")", box, white})
 	var taken []image.Rectangle
 	for _, l := range labels {
 		taken = append(taken, l.draw(img, taken))
