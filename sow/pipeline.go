@@ -203,7 +203,7 @@ func (r *run) settle(ctx context.Context, i int, req Request) (place plan.Place,
 			return place, nil, fmt.Errorf("sow: plan: %w", err)
 		}
 		if i == 0 {
-			r.plan = p
+			r.plan, r.plan.Others = p, nil
 		}
 		planned, place.Related = p.Box, p.Related
 		for _, w := range p.Warnings {
