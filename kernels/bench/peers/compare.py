@@ -147,9 +147,10 @@ def machine():
 long = 15  # seconds: such runs are not repeated
 chosen = list(peers())
 results = json.loads(args.out.read_text()) if args.out.exists() else {'runs': {}}
-results['machine'] = machine()
+results['machine'] = results.get('machine', {}) | machine()
 for threads in map(int, args.threads.split(',')):
     for part in args.parts.split(','):
         with open(args.out.with_suffix('.log'), 'a') as log:
             results['runs'].setdefault(f'{part}/{threads}', {}).update(measure(part, threads, log))
+        results['machine']['load'] = max(results['machine'].get('load', 0), round(os.getloadavg()[0], 1))
         args.out.write_text(json.dumps(results, indent=1) + '\n')
