@@ -132,11 +132,16 @@ func TestTwoConditions(t *testing.T) {
 	_, err = p.Generate(context.Background(), again)
 	require.ErrorContains(t, err, "the plan places 2 conditions, there are 1")
 
-	req.Conditions[1].Box = image.Rect(0, 0, 64, 64)
-	req.Conditions[0].Box = req.Conditions[1].Box
+	req.Conditions[0].Box, req.Conditions[1].Box = image.Rect(0, 0, 64, 64), image.Rect(32, 0, 96, 64)
 	r, err = p.Generate(context.Background(), req)
 	require.NoError(t, err)
-	require.Equal(t, red.NRGBAAt(10, 20), r.Image.NRGBAAt(10, 20))
+	require.Equal(t, first.NRGBAAt(10, 20), r.Image.NRGBAAt(10, 20))
+	require.Equal(t, red.NRGBAAt(10, 20), r.Image.NRGBAAt(42, 20))
+	require.Contains(t, strings.Join(r.Report.Warnings, "\n"), "condition 2 lies over a part of condition 1")
+
+	req.Conditions[1].Box = req.Conditions[0].Box
+	_, err = p.Generate(context.Background(), req)
+	require.ErrorContains(t, err, "nothing is left of condition 1 under condition 2")
 
 	req.Conditions[1].Mask = image.NewGray(red.Rect)
 	_, err = p.Generate(context.Background(), req)

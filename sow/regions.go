@@ -35,15 +35,9 @@ func (r *run) modulate() (err error) {
 	}
 	f := r.vae.Config.Factor()
 	h, w := r.Height/f, r.Width/f
-	var kept [][]bool
-	for _, c := range r.conditions {
-		cells := keptCells(c, h, w, f)
-		for _, earlier := range kept { // a later condition lies over an earlier one
-			for cell, is := range cells {
-				earlier[cell] = earlier[cell] && !is
-			}
-		}
-		kept = append(kept, cells)
+	kept, err := r.keptByEach(h, w, f)
+	if err != nil {
+		return err
 	}
 	scene := sceneOf(&r.plan, kept, h, w)
 	r.rules, err = rules.Compile(program, scene, r.unet.Config.Sites(h, w), r.watch()...)
@@ -71,6 +65,30 @@ func (r *run) modulate() (err error) {
 		}
 	}
 	return nil
+}
+
+// keptByEach returns the cells that each condition keeps of a latent grid of h×w cells of f pixels. A later condition lies over an earlier one,
+// which the user is told; one of which nothing is left is refused.
+func (r *run) keptByEach(h, w, f int) (kept [][]bool, err error) {
+	for i, c := range r.conditions {
+		cells := keptCells(c, h, w, f)
+		for j, earlier := range kept {
+			covered := false
+			for cell, is := range cells {
+				covered = covered || is && earlier[cell]
+				earlier[cell] = earlier[cell] && !is
+			}
+			if covered && !slices.Contains(earlier, true) {
+				want := fmt.Sprintf("nothing is left of condition %d under condition %d; want boxes that do not overlap, or masks", j+1, i+1)
+				return nil, &ParamError{Name: "box", Value: boxText(r.conditions[j].box), Want: want, Condition: j}
+			}
+			if covered {
+				r.warn("condition %d lies over a part of condition %d", i+1, j+1)
+			}
+		}
+		kept = append(kept, cells)
+	}
+	return kept, nil
 }
 
 // Explain says which attentions of a model the rules of a run touch, when, and with which rule, from the model's configs alone. The first rule

@@ -67,11 +67,14 @@ func (g *generate) maskOf(condition int) string {
 	return g.masks[condition]
 }
 
-// checkConditions reports masks and boxes that are nobody's.
+// checkConditions reports masks and boxes of which it is not clear whose they are: there is none, or one for each condition.
 func (g *generate) checkConditions() error {
-	for name, n := range map[string]int{"mask": len(g.masks), "box": len(g.boxes)} {
-		if n > len(g.conditions) {
-			return wrongFlag(name, fmt.Sprintf("(%d of them)", n), fmt.Sprintf("there are %d --condition; the first %s is that of the first, the second of the second", len(g.conditions), name))
+	for _, given := range []struct {
+		flag string
+		n    int
+	}{{"mask", len(g.masks)}, {"box", len(g.boxes)}} {
+		if want := len(g.conditions); given.n != 0 && given.n != want {
+			return wrongFlag(given.flag, fmt.Sprintf("(given %d times)", given.n), fmt.Sprintf("want one for each --condition, which is given %d times, in the same order; %s for one without", want, auto))
 		}
 	}
 	for _, mask := range g.masks {

@@ -63,8 +63,9 @@ func (a *app) generateCommand() *cobra.Command {
 		Long: `Keeps a condition, a face as a rule, and grows a whole picture around it from a text (method sow or cow), or makes
 a picture from the text alone (method text).
 
-Several conditions, two people for example, are given by several --condition; the first --mask and --box are those
-of the first, the second of the second, and so on; auto stands for one that is not given.
+Several conditions, two people for example, are given by several --condition. The first --mask and --box are those
+of the first, the second of the second, and so on; auto stands for one that is not given. They are placed side by
+side; one that overlaps an earlier one lies over it.
 
 The condition is laid into a box on the canvas. What its mask, or its transparency, keeps stays; everything else
 grows. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"

@@ -220,7 +220,8 @@ func TestTwoFaces(t *testing.T) {
 	assert.Len(t, p.Others, 1)
 
 	before := list(t, ".")
-	sowgen(t, quick(t, "--mask", "mask.png", "--mask", "mask.png", "-o", "no.png")...).refuses(t, exitUsage, before, "--mask", "there are 1 --condition")
+	sowgen(t, quick(t, "--mask", "mask.png", "--mask", "mask.png", "-o", "no.png")...).refuses(t, exitUsage, before, "--mask", "want one for each --condition")
+	sowgen(t, quick(t, "--face", testdata(t, "condition.png"), "--mask", "mask.png", "-o", "no.png")...).refuses(t, exitUsage, before, "--mask", "want one for each --condition")
 	sowgen(t, quick(t, "--box", "auto", "--box", "0,0,8,8", "-o", "no.png")...).refuses(t, exitUsage, before, "--box")
 	sowgen(t, quick(t, "--plan", "plan.json", "-o", "no.png")...).refuses(t, exitFailed, before, "the plan places 2 conditions, there are 1")
 }

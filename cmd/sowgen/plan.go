@@ -31,7 +31,7 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan",
 		Short: "Say, and draw, where a condition would go and what must grow out of it, without making a picture",
 		Long: `Prints a plan as JSON, as generate --plan takes it: the caption, the place of the condition, what must grow out of
-it and how strongly. With -o it draws the plan.
+it and how strongly; "others" has the places of further conditions. With -o it draws the plan.
 
 --planner offline goes by rules. gemini and openai ask a model that is shown the condition, scaled down; only what it
 says about words and boxes is used. Keys come from the environment or a file. What it answered is kept, so that the

@@ -67,7 +67,7 @@ func question(in Input, ask Stages, box Box) (Question, error) {
 		text.WriteString(".\n")
 	}
 	if in.Count > 1 {
-		fmt.Fprintf(&text, "It is number %d, from the left, of %d given pictures on one canvas; this is about it alone.\n", in.Number, in.Count)
+		fmt.Fprintf(&text, "It is number %d of %d given pictures on one canvas; this is about it alone.\n", in.Number, in.Count)
 	}
 	if !ask.Place {
 		fmt.Fprintf(&text, "The given picture goes to %v on the canvas; that is settled.\n", list(in.Fit(box)))

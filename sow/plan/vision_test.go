@@ -121,6 +121,23 @@ func TestStages(t *testing.T) {
 	require.Equal(t, &plan.Box{150, 0, 300, 300}, p.Related[0].Source)
 }
 
+// TestOneOfSeveral: of several conditions none is placed by the model, and only the first one's answer has a caption.
+func TestOneOfSeveral(t *testing.T) {
+	for number, caption := range map[int]string{1: "a girl with a red hat", 2: input.Prompt} {
+		model := &scripted{answers: []string{fine}}
+		in := input
+		in.Number, in.Count = number, 2
+		p, err := (&plan.Vision{Model: model, Stages: plan.AllStages}).Plan(context.Background(), in)
+		require.NoError(t, err)
+		rules, err := plan.Offline{}.Plan(context.Background(), in)
+		require.NoError(t, err)
+		require.Equal(t, rules.Box, p.Box)
+		require.Equal(t, caption, p.Prompt)
+		require.Len(t, p.Related, 2)
+		require.Contains(t, model.asked[0].Text, fmt.Sprintf("number %d of 2", number))
+	}
+}
+
 // TestRepair: the fault is quoted once; then what is usable is used, and the rules stand in for the rest.
 func TestRepair(t *testing.T) {
 	bad := strings.Replace(fine, "[100, 200, 500, 600]", `"the middle"`, 1)
