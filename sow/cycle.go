@@ -25,6 +25,27 @@ func (r *run) invert(ctx context.Context, x *tensor.Tensor, upto int, denoiser s
 	return nodes, nil
 }
 
+// noiseStart returns what the canvas is at node replace where it grows from noise instead of from the condition on grey.
+func (r *run) noiseStart(ctx context.Context) (*tensor.Tensor, error) {
+	denoiser, err := r.plainGuidance(ctx, "", r.Guidance)
+	if err != nil {
+		return nil, err
+	}
+	defer denoiser.close()
+	f := r.vae.Config.Factor()
+	x := r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
+	for k := r.Steps; k > r.replace; k-- {
+		r.moment = rules.Moment{Phase: rules.Invert, Node: k}
+		eps, err := denoiser.Predict(ctx, x, r.ddim.Timestep(k))
+		if err != nil {
+			return nil, fmt.Errorf("from noise, node %d: %w", k, err)
+		}
+		x = r.ddim.Step(x, eps, k, 0, nil)
+		r.step(ctx, 0, k-1, nil)
+	}
+	return x, nil
+}
+
 // cycle is the cyclic one-way diffusion of COW (§3.2): each round disturbs the picture from node replace up to back and reconstructs
 // it, laying the condition over it at every node: the condition speaks, the answer is overwritten.
 func (r *run) cycle(ctx context.Context, x *tensor.Tensor, denoiser sampler.Denoiser) (*tensor.Tensor, error) {
@@ -64,7 +85,7 @@ func (r *run) final(ctx context.Context, x *tensor.Tensor, from int, eta float64
 
 // into lays every condition, as it is at node k, over the latents x.
 func (r *run) into(x *tensor.Tensor, k int) *tensor.Tensor {
-	if r.mask == nil {
+	if r.mask == nil || !r.Overwrite {
 		return x
 	}
 	// Exact on both sides of the mask: x·1 + 0 and x·0 + seed.

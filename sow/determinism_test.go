@@ -68,6 +68,26 @@ func TestNeutralRulesAreFree(t *testing.T) {
 	require.Equal(t, sow, latents(t, p, req))
 }
 
+// TestNothingIsPlanted: where the canvas grows from noise and nothing is laid over it, the condition is without influence, and the work is as foreseen.
+func TestNothingIsPlanted(t *testing.T) {
+	p, req := tinyRun(t)
+	req.Params.TargetMass, req.Params.Start, req.Params.Overwrite = 0, StartNoise, false
+	var last Event
+	req.Progress = func(e Event) { last = e }
+	one := latents(t, p, req)
+	require.Equal(t, last.Total, last.Done)
+
+	white := *req.Conditions[0].Picture
+	white.Pix = slices.Repeat([]uint8{255}, len(white.Pix))
+	req.Conditions[0].Picture = &white
+	require.Equal(t, one, latents(t, p, req))
+	req.Params.Overwrite = true
+	overwritten := latents(t, p, req)
+	require.NotEqual(t, one, overwritten)
+	req.Params.Start = StartSeed
+	require.NotEqual(t, overwritten, latents(t, p, req))
+}
+
 // TestMaskOfEverythingKeepsEverything: a condition of the whole canvas, overwritten at every node, is its own VAE round trip whatever the text.
 func TestMaskOfEverythingKeepsEverything(t *testing.T) {
 	p, req := tinyRun(t)
@@ -245,6 +265,7 @@ func TestRefuses(t *testing.T) {
 		"replace":        func(r *Request) { r.Params.Replace = 0.9 },
 		"late-overwrite": func(r *Request) { r.Params.LateOverwrite = "never" },
 		"inversion":      func(r *Request) { r.Params.Inversion = "ref018" },
+		"start":          func(r *Request) { r.Params.Start = "grey" },
 		"blend":          func(r *Request) { r.Params.Blend = "glue" },
 		"box":            func(r *Request) { r.Conditions[0].Box = image.Rect(100, 0, 164, 64) },
 		"mask":           func(r *Request) { r.Conditions[0].Mask = image.NewGray(image.Rect(0, 0, 64, 64)) },

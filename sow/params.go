@@ -28,6 +28,15 @@ const (
 	Every LateOverwrite = "every" // at every node: the condition comes back sharper
 )
 
+// Start is what the canvas grows from.
+type Start string
+
+// The choices of Start.
+const (
+	StartSeed  Start = "seed"  // seed initialisation: the condition on grey, inverted
+	StartNoise Start = "noise" // noise, sampled down by the prompt: shows what seed initialisation is for
+)
+
 // Params are the numbers of a run. [DefaultParams] has the reference's; a model folder's sow.json may change them for that model.
 type Params struct {
 	Method        Method `json:"method"`
@@ -47,6 +56,8 @@ type Params struct {
 	Late    float64 `json:"late"`    // node of the last overwriting
 
 	Inversion     sampler.Levels `json:"inversion"`
+	Start         Start          `json:"start"`
+	Overwrite     bool           `json:"overwrite"` // false: the condition is nowhere laid over the latents, which shows what that is for
 	LateOverwrite LateOverwrite  `json:"late_overwrite"`
 
 	Negative string `json:"negative"` // what guidance leads away from, in the cycles (method text: everywhere)
@@ -64,7 +75,7 @@ func DefaultParams() Params {
 		Method: SOW, Width: 512, Height: 512, Steps: 10, Cycles: 10,
 		Guidance: 7.5, MaskedGuidance: true, EtaCycle: 1, EtaFinal: 0.1,
 		Replace: 0.5, Back: 0.7, Late: 0.4,
-		Inversion: sampler.Aligned, LateOverwrite: Once,
+		Inversion: sampler.Aligned, Start: StartSeed, Overwrite: true, LateOverwrite: Once,
 		Negative:   "a bad quality and low resolution image,extra fingers,deformed hands",
 		Suppress:   "human face",
 		Diverse:    "a high quality and colorful image",
@@ -119,6 +130,9 @@ func (p *Params) Validate(factor int) error {
 	}
 	if p.LateOverwrite != Once && p.LateOverwrite != Every {
 		return badParam("late-overwrite", p.LateOverwrite, "want once or every")
+	}
+	if p.Start != StartSeed && p.Start != StartNoise {
+		return badParam("start", p.Start, "want seed or noise")
 	}
 	if p.Inversion != sampler.Aligned && p.Inversion != sampler.Ref017 {
 		return badParam("inversion", p.Inversion, "want aligned or ref017")

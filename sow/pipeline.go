@@ -264,7 +264,7 @@ func (r *run) grow(ctx context.Context) (*tensor.Tensor, error) {
 }
 
 // plant is seed initialisation and inversion (COW §3.1): it keeps the conditions' latents of every node up to back in r.overlay and
-// returns the canvas's latents at node replace.
+// returns the canvas's latents at node replace. With StartNoise the canvas itself is not planted.
 func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	inversion, err := r.plainGuidance(ctx, "", r.inversionGuidance())
 	if err != nil {
@@ -294,6 +294,9 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	r.begin(StageInvert)
 	if err := r.layOut(ctx, x, seeds, inversion); err != nil {
 		return nil, err
+	}
+	if r.Start == StartNoise {
+		return r.noiseStart(ctx)
 	}
 	nodes, err := r.invert(ctx, x, r.replace, inversion)
 	if err != nil {

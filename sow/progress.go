@@ -31,7 +31,12 @@ func (r *run) estimate() int64 {
 		return whole * int64(r.Steps) * count(r.plainPrompts(r.Negative, r.Guidance))
 	}
 	invert, cycle, final := count(r.plainPrompts("", r.inversionGuidance())), count(r.maskedPrompts()), count(r.plainPrompts("", r.Guidance))
-	total := whole * (int64(r.replace)*(invert+final) + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
+	total := whole * (int64(r.replace)*final + int64(r.Cycles)*int64(r.back-r.replace)*cycle)
+	if r.Start == StartNoise {
+		total += whole * int64(r.Steps-r.replace) * final
+	} else {
+		total += whole * int64(r.replace) * invert
+	}
 	for _, c := range r.conditions {
 		total += int64(c.box.Dx()/f) * int64(c.box.Dy()/f) * int64(r.back) * invert
 	}

@@ -127,8 +127,14 @@ func (p *Params) moments(ddim *sampler.DDIM) (all []rules.Moment) {
 	from := p.Steps
 	if p.Method != Text {
 		from = replace
-		for k := range replace {
-			step(rules.Invert, 0, k, ddim.InvertTimestep(k))
+		if p.Start == StartNoise {
+			for k := p.Steps; k > replace; k-- {
+				step(rules.Invert, 0, k, ddim.Timestep(k))
+			}
+		} else {
+			for k := range replace {
+				step(rules.Invert, 0, k, ddim.InvertTimestep(k))
+			}
 		}
 		for c := range p.Cycles {
 			for k := back; k > replace; k-- {

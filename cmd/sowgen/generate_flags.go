@@ -72,6 +72,8 @@ func (g *generate) addFlags() {
 	fs.Float64Var(&p.Back, "back", p.Back, "up to which node a cycle disturbs the picture, a fraction of --steps")
 	fs.Float64Var(&p.Replace, "replace", p.Replace, "down to which node it reconstructs it")
 	fs.Float64Var(&p.Late, "late", p.Late, "at which node the condition is laid in for the last time")
+	fs.Var(choice[sow.Start]{&p.Start, []sow.Start{sow.StartSeed, sow.StartNoise}}, "start", "what the canvas grows from: the condition on grey, inverted, or noise (to see what the former is for)")
+	fs.BoolVar(&p.Overwrite, "overwrite", p.Overwrite, "lay the condition over the latents after each step of the cycles; false: nowhere (to see what that is for)")
 	fs.Var(choice[sow.LateOverwrite]{&p.LateOverwrite, []sow.LateOverwrite{sow.Once, sow.Every}}, "late-overwrite", "… or at every node of the final phase: sharper")
 	fs.Var(choice[sampler.Levels]{&p.Inversion, []sampler.Levels{sampler.Aligned, sampler.Ref017}}, "inversion", "noise levels of the inversion: those DDIM samples at, or those of COW's published code")
 	fs.Var(choice[picture.Blend]{&p.Blend, []picture.Blend{picture.BlendNone, picture.BlendPaste, picture.BlendFeather, picture.BlendPoisson}}, "blend", "how the condition's own pixels come back after decoding")
@@ -199,7 +201,7 @@ func (g *generate) explain(err error) error {
 
 // idle are the flags that have no effect with a method.
 var idle = map[sow.Method]string{
-	sow.Text: "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late late-overwrite inversion blend planner",
+	sow.Text: "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion blend planner",
 	sow.COW:  "eta target-mass rules",
 	sow.SOW:  "eta",
 }

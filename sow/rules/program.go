@@ -50,7 +50,7 @@ type Phase string
 
 // The phases. A condition that is inverted alone, at its own size, goes by no rules: the regions are those of the canvas.
 const (
-	Invert Phase = "invert" // the canvas, into noise
+	Invert Phase = "invert" // the canvas, into noise; where it grows from noise, on the way down to the cycles
 	Cycle  Phase = "cycle"
 	Final  Phase = "final" // to a clean picture; all of method text
 )
