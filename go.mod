@@ -3,6 +3,7 @@ module github.com/sowgen/sowgen
 go 1.26.0
 
 require (
+	github.com/esimov/pigo v1.4.6
 	github.com/google/generative-ai-go v0.20.1
 	github.com/nlpodyssey/safetensors v0.0.0-20250209183917-bfb01cc25f7c
 	github.com/spf13/cobra v1.10.2
