@@ -37,6 +37,8 @@ func TestLayering(t *testing.T) {
 		"sow/capture":              {},
 		"sow/rules":                {"sow/picture", "sow/plan", "tensor", "unet"},
 
+		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/picture", "sow/plan", "sow/rules", "tensor"},
+
 		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
 		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
 	}
@@ -53,7 +55,7 @@ func TestLayering(t *testing.T) {
 // TestLibraryStaysLight holds that who imports sow does not get the command line's dependencies, nor a server's or a cloud client's.
 func TestLibraryStaysLight(t *testing.T) {
 	for _, dep := range list(t, `{{join .Deps "\n"}}`, module+"sow") {
-		for _, heavy := range []string{"spf13", "vbauerster", "esimov/pigo", "nats-io", "danielgtaylor/huma", "generative-ai-go", "google.golang.org/genai", "testify", "runtime/cgo"} {
+		for _, heavy := range []string{"spf13", "vbauerster", "esimov/pigo", "nats-io", "danielgtaylor/huma", "generative-ai-go", "google.golang.org/genai", "gonum.org/v1/plot", "testify", "runtime/cgo"} {
 			// net brings cgo on its own where a C compiler is at hand; ours must not.
 			require.NotContains(t, dep, heavy)
 		}

@@ -3,6 +3,7 @@
 //	sowgen generate --condition face.png --prompt "a girl with a red hat in a snowy forest" -o out.png
 //	sowgen inspect DIR        what is in a model folder, and what is wrong with it
 //	sowgen forward …          one component of a model on given tensors
+//	sowgen experiment …       the experiments of docs/method.md, made again
 //	sowgen bench              how fast this machine is, kernel by kernel and network by network
 //	sowgen version
 //

@@ -96,7 +96,7 @@ type bar struct {
 	container *mpb.Progress
 	bar       *mpb.Bar
 	total     int64
-	decoding  bool
+	full      bool
 }
 
 func newBar(cycles int, options ...mpb.ContainerOption) *bar {
@@ -118,7 +118,7 @@ func (b *bar) event(e sow.Event) {
 			),
 		)
 	}
-	b.decoding = e.Stage == sow.StageDecode
+	b.full = e.Done >= b.total
 	b.bar.SetCurrent(min(e.Done, b.total-1)) // it is full when the picture is decoded
 }
 
@@ -126,7 +126,7 @@ func (b *bar) close() {
 	switch {
 	case b.bar == nil:
 		return
-	case b.decoding:
+	case b.full:
 		b.bar.SetCurrent(b.total)
 	default:
 		b.bar.Abort(false)

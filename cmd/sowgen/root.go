@@ -29,7 +29,8 @@ const (
 // app is one execution of the program.
 type app struct {
 	stdout, stderr io.Writer
-	started        bool // a command's own work has begun: before that every error is one of usage
+	kept           string // what is left of a run that is interrupted; "": nothing
+	started        bool   // a command's own work has begun: before that every error is one of usage
 }
 
 // run carries out a command line and returns the exit code. When ctx ends, a run stops within one step and leaves no file.
@@ -51,7 +52,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled):
-		a.complain("interrupted; nothing was written")
+		if a.kept == "" {
+			a.kept = "nothing was written"
+		}
+		a.complain("interrupted; %s", a.kept)
 		return exitInterrupted
 	case !a.started, errors.As(err, &wrong), errors.As(err, &param):
 		code = exitUsage
@@ -86,7 +90,7 @@ diffusers layout can take its place.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.generateCommand(), a.planCommand(), a.rulesCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.versionCommand())
+	root.AddCommand(a.generateCommand(), a.planCommand(), a.rulesCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.experimentCommand(), a.versionCommand())
 	return root
 }
 

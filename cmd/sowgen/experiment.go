@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sowgen/sowgen/kernels"
+	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/experiment"
+)
+
+// experiments is the flags of sowgen experiment.
+type experiments struct {
+	*app
+	model, output string
+	seed          uint64
+	cases, jobs   int
+	json, check   bool
+	again         bool
+}
+
+func (a *app) experimentCommand() *cobra.Command {
+	x := &experiments{app: a}
+	cmd := &cobra.Command{
+		Use:   "experiment NAME… | all",
+		Short: "Make the experiments of docs/method.md again",
+		Long: `Makes experiments on the method: each a set of pictures that differ in one thing, what was measured on them, and
+whether what must come out does. sowgen experiment list tells them.
+
+Each leaves a folder DIR/NAME: index.html shows it all and opens offline; beside it the pictures, a contact sheet
+(sheet.png), every figure (figures.csv), their means with 95 % bootstrap intervals and the checks (report.json), and a
+plot (plot.png). The same seed gives the same figures, but for those of time and memory.
+
+What is finished is kept: after an interruption the same command goes on from there. What was made from other numbers,
+another model or another sowgen is made anew.`,
+		Example: `  sowgen experiment did-base
+  sowgen experiment half-head cycles --cases 8 -o /tmp/try
+  sowgen experiment all --check --json > experiments.json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			_, err := chosenExperiments(args)
+			return err
+		},
+		ValidArgsFunction: cobra.FixedCompletions(append(experimentNames(), "all"), cobra.ShellCompDirectiveNoFileComp),
+	}
+	fs := cmd.Flags()
+	fs.SortFlags = false
+	fs.StringVarP(&x.output, "output", "o", "experiments", "`DIR` for the experiments' folders")
+	fs.IntVar(&x.cases, "cases", 0, "`N` cases in each experiment that has some; 0: as many as it is sized for")
+	fs.Uint64Var(&x.seed, "seed", 1, "`N` that all random numbers come from")
+	fs.StringVar(&x.model, "model", sow.Builtin, "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin; the cases are drawn for the latter")
+	fs.IntVar(&x.jobs, "jobs", 0, "`N` pictures at once, each on a thread of its own; 0: one for each processor")
+	fs.BoolVar(&x.again, "again", false, "make anew what is finished")
+	fs.BoolVar(&x.check, "check", false, "exit with 1 if a claim does not hold")
+	fs.BoolVar(&x.json, "json", false, "print the reports as a list in JSON and no progress")
+	cmd.MarkFlagDirname("output")
+	cmd.MarkFlagDirname("model")
+	cmd.RunE = a.work(func(cmd *cobra.Command, args []string) error { return x.run(cmd.Context(), args) })
+	cmd.AddCommand(a.experimentListCommand())
+	return cmd
+}
+
+func (a *app) experimentListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Tell what experiments there are and what must come out",
+		Args:  cobra.NoArgs,
+		RunE: a.work(func(*cobra.Command, []string) error {
+			for _, e := range experiment.All() {
+				fmt.Fprintf(a.stdout, "%s\n    %s\n    %s\n", e.Name, e.About, e.Claim)
+			}
+			return nil
+		}),
+	}
+}
+
+func experimentNames() (names []string) {
+	for _, e := range experiment.All() {
+		names = append(names, e.Name)
+	}
+	return names
+}
+
+// chosenExperiments returns the experiments that arguments name.
+func chosenExperiments(args []string) (chosen []*experiment.Experiment, err error) {
+	if len(args) == 1 && args[0] == "all" {
+		return experiment.All(), nil
+	}
+	for _, name := range args {
+		e := experiment.Find(name)
+		if e == nil {
+			return nil, fmt.Errorf("experiment %q: want all, or some of %s", name, strings.Join(experimentNames(), ", "))
+		}
+		chosen = append(chosen, e)
+	}
+	if chosen == nil {
+		return nil, fmt.Errorf("experiment: want all, or some of %s", strings.Join(experimentNames(), ", "))
+	}
+	return chosen, nil
+}
+
+func (x *experiments) run(ctx context.Context, args []string) error {
+	chosen, err := chosenExperiments(args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case x.output == "":
+		return wrongFlag("output", `""`, "want a folder")
+	case x.cases < 0:
+		return wrongFlag("cases", x.cases, "want 0 (as many as each is sized for) or more")
+	case x.jobs < 0 || x.jobs > maxThreads:
+		return wrongFlag("jobs", x.jobs, fmt.Sprintf("want 0 (one for each processor) … %d", maxThreads))
+	}
+	if x.jobs == 0 {
+		x.jobs = runtime.GOMAXPROCS(0)
+	}
+	// Pictures side by side keep the processors busier than threads within one, and their numbers do not depend on it.
+	kernels.SetThreads(max(1, runtime.GOMAXPROCS(0)/x.jobs))
+	pipeline, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(x.model) })
+	if err != nil {
+		return err
+	}
+	x.kept = fmt.Sprintf("what is finished is kept in %s: the same command goes on from there", x.output)
+	var reports []*experiment.Report
+	failed := 0
+	for _, e := range chosen {
+		report, err := x.one(ctx, pipeline, e)
+		if err != nil {
+			return err
+		}
+		reports = append(reports, report)
+		if !report.Holds() {
+			failed++
+		}
+		if !x.json {
+			if err := x.print(report); err != nil {
+				return err
+			}
+		}
+	}
+	if x.json {
+		out := json.NewEncoder(x.stdout)
+		out.SetIndent("", "  ")
+		out.SetEscapeHTML(false)
+		if err := out.Encode(reports); err != nil {
+			return err
+		}
+	}
+	if x.check && failed > 0 {
+		return errors.New(plural(failed, "experiment does", "experiments do") + " not show what must come out: the tables say where")
+	}
+	return nil
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// one makes an experiment.
+func (x *experiments) one(ctx context.Context, pipeline *sow.Pipeline, e *experiment.Experiment) (*experiment.Report, error) {
+	lab := &experiment.Lab{Pipeline: pipeline, Seed: x.seed, Cases: x.cases, Jobs: x.jobs, Again: x.again}
+	if !x.json {
+		show := newProgress(x.stderr, 0)
+		defer show.close()
+		lab.Progress = func(done, total int) {
+			show.event(sow.Event{Stage: sow.Stage(e.Name), Done: int64(done), Total: int64(total)})
+		}
+	}
+	return e.Run(ctx, lab, filepath.Join(x.output, e.Name))
+}
+
+// print tells what came out.
+func (x *experiments) print(r *experiment.Report) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", r.Name, r.About)
+	for _, c := range r.Checks {
+		holds := "holds"
+		if !c.Holds {
+			holds = "DOES NOT HOLD"
+		}
+		fmt.Fprintf(&b, "  %s: %s\n", holds, c.Text)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "  %s\n", n)
+	}
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{r.Table.Titles}, r.Table.Rows...) {
+		fmt.Fprintf(w, "  %s\n", strings.Join(row, "\t"))
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "  %s\n\n", filepath.Join(x.output, r.Name, "index.html"))
+	_, err := io.WriteString(x.stdout, b.String())
+	return err
+}

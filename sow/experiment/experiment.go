@@ -1,0 +1,58 @@
+package experiment
+
+import (
+	"context"
+	"image"
+	"slices"
+
+	"github.com/sowgen/sowgen/sow"
+)
+
+// Experiment is a row of docs/method.md §4.
+type Experiment struct {
+	Name  string
+	About string // what is done
+	Claim string // what must come out
+
+	factors []string // what sets its arms apart
+	unit    string   // what is repeated in every arm: "case", "layout", …
+	alone   bool     // one picture after the other: it measures time
+	design  func(ctx context.Context, lab *Lab) ([]treatment, error)
+	judge   func(f *Findings)
+}
+
+// treatment is a picture to be made and measured: one arm of an experiment on one unit.
+type treatment struct {
+	arm  []string // a value for each factor
+	unit string
+	from any // whatever decides what comes out, beside the model, the program and the seed; as JSON it is part of what the result is known by
+	make func(ctx context.Context) (*image.NRGBA, Figures, error)
+}
+
+// Figures are what was measured on a picture, by name. What cannot be measured on it is absent.
+type Figures map[string]float64
+
+// Lab is what experiments are made with.
+type Lab struct {
+	Pipeline *sow.Pipeline
+	Seed     uint64
+	Cases    int  // how many of the benchmark's cases; 0: as many as each experiment is sized for
+	Jobs     int  // pictures at once
+	Again    bool // make what an earlier run has left anew
+	// Progress is told how many of an experiment's pictures there are already, one call at a time; may be nil.
+	Progress func(done, total int)
+}
+
+// All are the experiments, in the order of docs/method.md.
+func All() []*Experiment {
+	return []*Experiment{didBase, didEnhance, didSuppress}
+}
+
+// Find returns the experiment of that name, nil if there is none.
+func Find(name string) *Experiment {
+	all := All()
+	if i := slices.IndexFunc(all, func(e *Experiment) bool { return e.Name == name }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
