@@ -103,6 +103,13 @@ func (d *DDIM) Clean(x, eps *tensor.Tensor, k int) *tensor.Tensor {
 	return predictX0(x, eps, d.alpha(k))
 }
 
+// Noised returns the clean latents x0 as they are at node k = 1 … S, eps being the noise in them (equation 4).
+func (d *DDIM) Noised(x0, eps *tensor.Tensor, k int) *tensor.Tensor {
+	wantSame("DDIM.Noised", x0, eps)
+	d.wantNode("DDIM.Noised", k, 1, d.steps)
+	return tensor.Axpby(sqrt32(d.alpha(k)), x0, sqrt32(1-d.alpha(k)), eps)
+}
+
 // predictX0 solves x = √ᾱ·x0 + √(1-ᾱ)·ε for x0.
 func predictX0(x, eps *tensor.Tensor, alpha float32) *tensor.Tensor {
 	return tensor.Div(tensor.Axpby(1, x, -sqrt32(1-alpha), eps), tensor.Full(sqrt32(alpha), 1))

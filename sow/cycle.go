@@ -32,8 +32,7 @@ func (r *run) noiseStart(ctx context.Context) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	defer denoiser.close()
-	f := r.vae.Config.Factor()
-	x := r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
+	x := r.pureNoise()
 	for k := r.Steps; k > r.replace; k-- {
 		r.moment = rules.Moment{Phase: rules.Invert, Node: k}
 		eps, err := denoiser.Predict(ctx, x, r.ddim.Timestep(k))

@@ -253,7 +253,7 @@ func TestProgress(t *testing.T) {
 // TestRefuses: a wrong request is a ParamError that names the value.
 func TestRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Request){
-		"method":         func(r *Request) { r.Params.Method = "inpaint" },
+		"method":         func(r *Request) { r.Params.Method = "img2img" },
 		"condition":      func(r *Request) { r.Conditions = nil },
 		"conditions":     func(r *Request) { r.Conditions = slices.Repeat(r.Conditions, 6) },
 		"width":          func(r *Request) { r.Params.Width = 130 },

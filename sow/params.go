@@ -17,7 +17,20 @@ const (
 	SOW  Method = "sow"  // COW with a plan and region rules in the attention
 	COW  Method = "cow"  // cyclic one-way diffusion
 	Text Method = "text" // plain text-to-image; conditions are refused
+
+	// To compare with, on the same weights.
+	Paste   Method = "paste"   // plain text-to-image, and the conditions pasted on it
+	Inpaint Method = "inpaint" // text-to-image in which noised latents of the conditions take their place after every step
 )
+
+// Methods are all of them.
+var Methods = []Method{SOW, COW, Text, Paste, Inpaint}
+
+// cyclic reports whether a method inverts the conditions and goes in cycles; the others sample from noise.
+func (m Method) cyclic() bool { return m == SOW || m == COW }
+
+// ruled reports whether a method's attention goes by rules.
+func (m Method) ruled() bool { return m == SOW || m == Text }
 
 // LateOverwrite is when the final phase lays the condition over the latents.
 type LateOverwrite string
@@ -47,7 +60,7 @@ type Params struct {
 	Guidance          float64 `json:"guidance"`           // classifier-free guidance scale; 1 is none
 	InversionGuidance float64 `json:"inversion_guidance"` // the same during inversion; 0: Guidance there too, as the reference has it
 	MaskedGuidance    bool    `json:"masked_guidance"`    // the cycles' four-prompt guidance (docs/method.md §2.3); false: plain guidance there too
-	Eta               float64 `json:"eta"`                // DDIM's eta of method text
+	Eta               float64 `json:"eta"`                // DDIM's eta of the methods without cycles
 	EtaCycle          float64 `json:"eta_cycle"`
 	EtaFinal          float64 `json:"eta_final"`
 
@@ -60,7 +73,7 @@ type Params struct {
 	Overwrite     bool           `json:"overwrite"` // false: the condition is nowhere laid over the latents, which shows what that is for
 	LateOverwrite LateOverwrite  `json:"late_overwrite"`
 
-	Negative string `json:"negative"` // what guidance leads away from, in the cycles (method text: everywhere)
+	Negative string `json:"negative"` // what guidance leads away from, in the cycles (without cycles: everywhere)
 	Suppress string `json:"suppress"` // what the cycles keep out of the new parts …
 	Diverse  string `json:"diverse"`  // … and what they wish for there
 
@@ -83,6 +96,26 @@ func DefaultParams() Params {
 	}
 }
 
+// As returns p for a method. Those that sample from noise have no negative prompt then, as is usual; the one in p is meant for the cycles.
+func (p Params) As(m Method) Params {
+	p.Method = m
+	if !m.cyclic() {
+		p.Negative = ""
+	}
+	return p
+}
+
+// settled returns p with what its method leaves no choice about.
+func (p Params) settled() Params {
+	switch {
+	case p.Method == Paste && p.Blend == picture.BlendNone:
+		p.Blend = picture.BlendPaste
+	case p.Method == Inpaint:
+		p.Overwrite, p.LateOverwrite = true, Every
+	}
+	return p
+}
+
 // nodes returns the nodes of replace, back and late: the fractions cut off to whole nodes, as the reference does.
 func (p *Params) nodes() (replace, back, late int) {
 	s := float64(p.Steps)
@@ -102,8 +135,8 @@ const maxSide = 4096
 
 // Validate reports the first number that cannot be carried out. factor is the VAE's.
 func (p *Params) Validate(factor int) error {
-	if !slices.Contains([]Method{SOW, COW, Text}, p.Method) {
-		return badParam("method", p.Method, "want sow, cow or text")
+	if !slices.Contains(Methods, p.Method) {
+		return badParam("method", p.Method, "want sow, cow, text, paste or inpaint")
 	}
 	for name, side := range map[string]int{"width": p.Width, "height": p.Height} {
 		if side < 2*factor || side > maxSide || side%factor != 0 {
@@ -145,7 +178,7 @@ func (p *Params) Validate(factor int) error {
 			return fmt.Errorf("sow: rules: %w", err)
 		}
 	}
-	if r, b, l := p.nodes(); p.Method != Text && !(l < r && r < b) {
+	if r, b, l := p.nodes(); p.Method.cyclic() && !(l < r && r < b) {
 		return badParam("late, replace, back", fmt.Sprintf("%g, %g, %g of %d steps", p.Late, p.Replace, p.Back, p.Steps),
 			fmt.Sprintf("they fall on nodes %d, %d, %d; want three different ones in that order: take more steps or other fractions", l, r, b))
 	}

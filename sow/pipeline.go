@@ -92,12 +92,7 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 	if err := r.encodePrompts(ctx); err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}
-	var latents *tensor.Tensor
-	if r.Method == Text {
-		latents, err = r.textToImage(ctx)
-	} else {
-		latents, err = r.grow(ctx)
-	}
+	latents, err := r.draw(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}
@@ -106,18 +101,32 @@ func (p *Pipeline) Generate(ctx context.Context, req Request) (_ *Result, err er
 	return r.finish(ctx, latents)
 }
 
+// draw returns the latents of the picture.
+func (r *run) draw(ctx context.Context) (*tensor.Tensor, error) {
+	switch r.Method {
+	case Text:
+		return r.textToImage(ctx)
+	case Paste:
+		return r.textToPasteOn(ctx)
+	case Inpaint:
+		return r.inpaint(ctx)
+	}
+	return r.grow(ctx)
+}
+
 // newRun checks the request, lets the planner plan and puts every condition in its place.
 func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 	r := &run{Pipeline: p, Params: p.Defaults, capture: req.Capture, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
 	if req.Params != nil {
 		r.Params = *req.Params
 	}
+	r.Params = r.settled()
 	factor := p.vae.Config.Factor()
 	if err := r.Params.Validate(factor); err != nil {
 		return nil, err
 	}
 	if r.Method == Text && len(req.Conditions) > 0 {
-		return nil, badParam("method", r.Method, "it takes no condition; want sow or cow")
+		return nil, badParam("method", r.Method, "it takes no condition; want sow, cow, paste or inpaint")
 	}
 	if r.Method != Text && len(req.Conditions) == 0 {
 		return nil, badParam("method", r.Method, "want a condition (a picture to keep), or method text")
@@ -232,8 +241,7 @@ func (r *run) textToImage(ctx context.Context) (*tensor.Tensor, error) {
 		return nil, err
 	}
 	defer denoiser.close()
-	f := r.vae.Config.Factor()
-	x := r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
+	x := r.pureNoise()
 	r.begin(StageFinal)
 	return r.final(ctx, x, r.Steps, r.Eta, denoiser)
 }
@@ -272,27 +280,23 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	}
 	defer inversion.close()
 	// The stream of random numbers: first the conditions', then the canvas's sample.
-	var seeds []*tensor.Tensor
-	for _, c := range r.conditions {
-		x, mean, err := r.encodePicture(ctx, c.seed)
-		if err != nil {
-			return nil, err
-		}
-		seeds = append(seeds, x)
-		if err := r.roundTrip(ctx, c, mean); err != nil {
-			return nil, err
-		}
+	seeds, err := r.encodeConditions(ctx)
+	if err != nil {
+		return nil, err
 	}
-	whole, mask := canvas(r.Width, r.Height, r.conditions)
-	alone, _ := canvas(r.Width, r.Height, r.returned)
-	r.report.Kept = &Kept{Ceiling: Decibel(picture.PSNR(alone, whole, mask))}
+	whole, _ := canvas(r.Width, r.Height, r.conditions)
 	x, _, err := r.encodePicture(ctx, whole)
 	if err != nil {
 		return nil, err
 	}
 	r.leave(func() {})
 	r.begin(StageInvert)
-	if err := r.layOut(ctx, x, seeds, inversion); err != nil {
+	if _, err := inversion.prepare(); err != nil {
+		return nil, err
+	}
+	alone := *inversion
+	alone.rules = nil // the regions are those of the canvas
+	if err := r.layOut(r.back, func(i int) ([]*tensor.Tensor, error) { return r.invert(ctx, seeds[i], r.back, &alone) }); err != nil {
 		return nil, err
 	}
 	if r.Start == StartNoise {
@@ -305,22 +309,17 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	return nodes[r.replace], nil
 }
 
-// layOut inverts each condition alone, at its own size, and lays its nodes out on the canvas.
-func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tensor, inversion *guided) error {
-	s := x.Shape()
-	h, w, f := s[1], s[2], r.vae.Config.Factor()
+// layOut lays the nodes 0 … upto of each condition, which are of its own size, out on the canvas.
+func (r *run) layOut(upto int, nodesOf func(condition int) ([]*tensor.Tensor, error)) error {
+	f, channels := r.vae.Config.Factor(), r.vae.Config.LatentChannels
+	h, w := r.Height/f, r.Width/f
 	mask := tensor.New(1, h, w, 1)
-	r.overlay = make([]*tensor.Tensor, r.back+1)
+	r.overlay = make([]*tensor.Tensor, upto+1)
 	for k := range r.overlay {
-		r.overlay[k] = tensor.New(s...)
+		r.overlay[k] = tensor.New(1, h, w, channels)
 	}
-	if _, err := inversion.prepare(); err != nil {
-		return err
-	}
-	alone := *inversion
-	alone.rules = nil // the regions are those of the canvas
 	for i, c := range r.conditions {
-		nodes, err := r.invert(ctx, seeds[i], r.back, &alone)
+		nodes, err := nodesOf(i)
 		if err != nil {
 			return err
 		}
@@ -332,7 +331,7 @@ func (r *run) layOut(ctx context.Context, x *tensor.Tensor, seeds []*tensor.Tens
 			y, x := cell/w-c.box.Min.Y/f, cell%w-c.box.Min.X/f
 			for k, node := range nodes {
 				n := node.Shape()
-				copy(tensor.Floats(r.overlay[k])[cell*s[3]:(cell+1)*s[3]], tensor.Floats(node)[(y*n[2]+x)*s[3]:])
+				copy(tensor.Floats(r.overlay[k])[cell*channels:(cell+1)*channels], tensor.Floats(node)[(y*n[2]+x)*channels:])
 			}
 		}
 	}
@@ -366,6 +365,30 @@ func (r *run) encodePrompt(ctx context.Context, text string) (*tensor.Tensor, er
 	}
 	r.prompts[text] = c
 	return c, nil
+}
+
+// encodeConditions returns a sample of each condition's latents, and notes what the VAE alone makes of them.
+func (r *run) encodeConditions(ctx context.Context) (seeds []*tensor.Tensor, err error) {
+	for _, c := range r.conditions {
+		x, mean, err := r.encodePicture(ctx, c.seed)
+		if err != nil {
+			return nil, err
+		}
+		seeds = append(seeds, x)
+		if err := r.roundTrip(ctx, c, mean); err != nil {
+			return nil, err
+		}
+	}
+	whole, mask := canvas(r.Width, r.Height, r.conditions)
+	alone, _ := canvas(r.Width, r.Height, r.returned)
+	r.report.Kept = &Kept{Ceiling: Decibel(picture.PSNR(alone, whole, mask))}
+	return seeds, nil
+}
+
+// pureNoise returns latents of the canvas that are nothing but noise.
+func (r *run) pureNoise() *tensor.Tensor {
+	f := r.vae.Config.Factor()
+	return r.noise.Latents(1, r.Height/f, r.Width/f, r.vae.Config.LatentChannels)
 }
 
 // encodePicture returns a sample of a picture's latents and their mean, both scaled as the UNet has them.

@@ -30,7 +30,7 @@ func (p *Params) program() *rules.Program {
 // modulate compiles the program of the run, once.
 func (r *run) modulate() (err error) {
 	program := r.program()
-	if r.Method == COW {
+	if !r.Method.ruled() {
 		program = &rules.Program{}
 	}
 	f := r.vae.Config.Factor()
@@ -51,7 +51,7 @@ func (r *run) modulate() (err error) {
 		return fmt.Errorf("sow: rules: %w", err)
 	}
 	given := len(program.Rules)
-	if r.Rules != nil && r.Method != COW {
+	if r.Rules != nil && r.Method.ruled() {
 		given -= len(r.Rules.Rules)
 	}
 	for _, i := range r.rules.Idle() {
@@ -125,7 +125,7 @@ func (p *Params) moments(ddim *sampler.DDIM) (all []rules.Moment) {
 	}
 	replace, back, _ := p.nodes()
 	from := p.Steps
-	if p.Method != Text {
+	if p.Method.cyclic() {
 		from = replace
 		if p.Start == StartNoise {
 			for k := p.Steps; k > replace; k-- {

@@ -27,7 +27,7 @@ func (r *run) watch() (regions []rules.Region) {
 	} else {
 		regions = append(regions, rules.Background)
 	}
-	if r.Rules != nil && r.Method != COW {
+	if r.Rules != nil && r.Method.ruled() {
 		for _, name := range slices.Sorted(maps.Keys(r.Rules.Regions)) {
 			regions = append(regions, rules.Named(name))
 		}
@@ -52,7 +52,7 @@ func (r *run) watched(in *unet.Input, now rules.Moment) {
 			}
 		}
 	}
-	last := now.Phase == rules.Cycle && now.Cycle == r.Cycles || now.Phase == rules.Final && (r.Method == Text || r.Cycles == 0)
+	last := now.Phase == rules.Cycle && now.Cycle == r.Cycles || now.Phase == rules.Final && (!r.Method.cyclic() || r.Cycles == 0)
 	if !last {
 		return
 	}

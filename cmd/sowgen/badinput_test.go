@@ -38,7 +38,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"back":               {"-1", "2", "NaN", "0.1", "abc"},
 		"late":               {"-1", "2", "NaN", "0.9", "abc"},
 		"target-mass":        {"-1", "1", "NaN", "abc"},
-		"method":             {"", "SOW", "inpaint"},
+		"method":             {"", "SOW", "img2img"},
 		"keep":               {"", "grey"},
 		"planner":            {"", "gpt"},
 		"inversion":          {"", "ref018"},

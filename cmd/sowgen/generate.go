@@ -68,7 +68,8 @@ of the first, the second of the second, and so on; auto stands for one that is n
 side; one that overlaps an earlier one lies over it.
 
 The condition is laid into a box on the canvas. What its mask, or its transparency, keeps stays; everything else
-grows. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
+grows. To compare with, method paste pastes it on the text's picture, and method inpaint replaces the latents of that
+place after every step. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
 move it; or a model that sees pictures decides (--planner gemini or openai, see sowgen plan --help). --save-plan
 writes what was planned as JSON, which may be edited and given back with --plan.
 
@@ -253,8 +254,8 @@ func (g *generate) settle(defaults sow.Params) {
 	if g.program != nil {
 		g.params.Rules = g.program
 	}
-	if g.params.Method == sow.Text && !g.changed("negative") {
-		g.params.Negative = "" // plain text-to-image, as everywhere
+	if !g.changed("negative") {
+		g.params = g.params.As(g.params.Method)
 	}
 }
 

@@ -54,19 +54,19 @@ func (g *generate) addFlags() {
 	fs.Var(bytesValue{&g.maxMemory}, "max-memory", "most that may be taken, such as 3GB; what there is if not given. The picture does not depend on it")
 
 	fs = g.set(paramFlags)
-	fs.Var(choice[sow.Method]{&p.Method, []sow.Method{sow.SOW, sow.COW, sow.Text}}, "method", "keep the condition with a plan, without, or draw from the text alone")
+	fs.Var(choice[sow.Method]{&p.Method, sow.Methods}, "method", "keep the condition with a plan, without, or draw from the text alone; the last two are to compare with")
 	fs.Var(sizeValue{&p.Width, &p.Height}, "size", "of the picture in pixels, multiples of 8; the model's own if not given")
 	fs.IntVar(&p.Steps, "steps", p.Steps, "`N` sampling steps between noise and picture")
 	fs.IntVar(&p.Cycles, "cycles", p.Cycles, "`N` rounds of disturbing and reconstructing: more blend better, and take longer")
 	fs.Float64Var(&p.Guidance, "guidance", p.Guidance, "how strictly the text is followed (classifier-free guidance); 1: not guided, twice as fast")
 	fs.Float64Var(&p.InversionGuidance, "inversion-guidance", p.InversionGuidance, "the same while the condition is inverted to noise")
 	fs.BoolVar(&p.MaskedGuidance, "masked-guidance", p.MaskedGuidance, "guide the cycles by four prompts (--negative, --suppress, --diverse); false: by two, twice as fast")
-	fs.StringVar(&p.Negative, "negative", p.Negative, "`TEXT` to lead away from, in the cycles; in method text everywhere, and empty unless given")
+	fs.StringVar(&p.Negative, "negative", p.Negative, "`TEXT` to lead away from, in the cycles; in methods without cycles everywhere, and empty unless given")
 	fs.StringVar(&p.Suppress, "suppress", p.Suppress, "`TEXT` that must not appear a second time around the condition")
 	fs.StringVar(&p.Diverse, "diverse", p.Diverse, "`TEXT` to wish for around the condition")
 	fs.Float64Var(&p.TargetMass, "target-mass", p.TargetMass, "method sow: share of its attention that what grows gives the condition; 0: none of our doing")
 	fs.StringVar(&g.rules, "rules", "", "methods sow and text: `FILE` with attention rules (docs/rules.md), after that of --target-mass")
-	fs.Float64Var(&p.Eta, "eta", p.Eta, "DDIM's fresh noise in method text, 0 … 1")
+	fs.Float64Var(&p.Eta, "eta", p.Eta, "DDIM's fresh noise in methods without cycles, 0 … 1")
 	fs.Float64Var(&p.EtaCycle, "eta-cycle", p.EtaCycle, "the same in the cycles")
 	fs.Float64Var(&p.EtaFinal, "eta-final", p.EtaFinal, "the same in the final phase")
 	fs.Float64Var(&p.Back, "back", p.Back, "up to which node a cycle disturbs the picture, a fraction of --steps")
@@ -199,11 +199,17 @@ func (g *generate) explain(err error) error {
 	return wrongFlag(name, wrong.Value, wrong.Want)
 }
 
+// withoutCycles are the flags that are about cycles, and the rules of what is related.
+const withoutCycles = "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion"
+
 // idle are the flags that have no effect with a method.
 var idle = map[sow.Method]string{
-	sow.Text: "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion blend planner",
+	sow.Text: withoutCycles + " blend planner",
 	sow.COW:  "eta target-mass rules",
 	sow.SOW:  "eta",
+
+	sow.Paste:   withoutCycles + " rules",
+	sow.Inpaint: withoutCycles + " rules",
 }
 
 // warnIdle notes flags that were given and did nothing.

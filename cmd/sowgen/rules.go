@@ -50,7 +50,7 @@ a pair of tokens holds. The language is described in docs/rules.md.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&e.model, "model", e.model, "`DIR` of a model in the diffusers layout, or builtin")
-	fs.Var(choice[sow.Method]{&e.params.Method, []sow.Method{sow.SOW, sow.Text}}, "method", "of the run; cow goes by no rules")
+	fs.Var(choice[sow.Method]{&e.params.Method, []sow.Method{sow.SOW, sow.Text}}, "method", "of the run; the others go by no rules")
 	fs.Var(sizeValue{&e.params.Width, &e.params.Height}, "size", "of the picture in pixels; the model's own if not given")
 	fs.IntVar(&e.params.Steps, "steps", 0, "`N` sampling steps; the model's own if not given")
 	fs.Lookup("size").DefValue, fs.Lookup("steps").DefValue = "", ""
