@@ -40,6 +40,8 @@ func TestAbsurdFlags(t *testing.T) {
 		"target-mass":        {"-1", "1", "NaN", "abc"},
 		"method":             {"", "SOW", "img2img"},
 		"keep":               {"", "grey"},
+		"face-mask":          {"", "oval"},
+		"face-index":         {"", "0", "-1", "abc", "2", huge},
 		"planner":            {"", "gpt"},
 		"inversion":          {"", "ref018"},
 		"late-overwrite":     {"", "never"},

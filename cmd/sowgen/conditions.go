@@ -6,7 +6,10 @@ import (
 	"image"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/face"
 	"github.com/sowgen/sowgen/sow/picture"
 )
 
@@ -22,7 +25,19 @@ type inputCondition struct {
 	inputFile
 	Mask *inputFile `json:"mask,omitempty"`
 	Keep string     `json:"keep,omitempty"`
-	Box  []int      `json:"box,omitempty"` // as asked for: x, y, width, height
+	Face *keptFace  `json:"face,omitempty"` // if its mask is that of a face on it
+	Box  []int      `json:"box,omitempty"`  // as asked for: x, y, width, height
+}
+
+// addConditionFlags adds the flags that say what is kept, and where it goes.
+func (g *generate) addConditionFlags(fs *pflag.FlagSet) {
+	g.keep, g.faceMask = "white", face.Ellipse
+	fs.StringArrayVar(&g.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same; once for each of several")
+	fs.StringArrayVar(&g.masks, "mask", nil, "`PICTURE` of the condition's size that says which part of it is kept; auto: what is not transparent; face: of a square about the face found on it, the face. Without it: auto for a cut-out, else face")
+	fs.Var(choice[string]{&g.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
+	fs.Var(choice[face.Shape]{&g.faceMask, []face.Shape{face.Ellipse, face.Box}}, "face-mask", "what is kept of a face that is found")
+	fs.Var(facesValue{&g.faceIndex}, "face-index", "which of several faces, as sowgen face numbers them: 1 is the largest")
+	fs.Var(boxesValue{&g.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
 }
 
 // readConditions reads the conditions: the first --mask and --box are those of the first, the second of the second.
@@ -38,7 +53,12 @@ func (g *generate) readConditions() (conditions []sow.Condition, in []inputCondi
 			return nil, nil, err
 		}
 		from.inputFile = *read
-		if mask := g.maskOf(i); mask != "" {
+		if found, err := g.cutFace(&c, i); err != nil {
+			return nil, nil, err
+		} else {
+			from.Face = found
+		}
+		if mask := g.maskFile(i); mask != "" {
 			if c.Mask, err = picture.ReadMask(mask, g.keep == "white"); err != nil {
 				return nil, nil, err
 			}
@@ -59,9 +79,9 @@ func (g *generate) readConditions() (conditions []sow.Condition, in []inputCondi
 	return conditions, in, nil
 }
 
-// maskOf returns the file of a condition's mask, "" if it has none.
-func (g *generate) maskOf(condition int) string {
-	if condition >= len(g.masks) || g.masks[condition] == auto {
+// maskFile returns the file of a condition's mask, "" if it has none.
+func (g *generate) maskFile(condition int) string {
+	if condition >= len(g.masks) || g.masks[condition] == auto || g.masks[condition] == onFace {
 		return ""
 	}
 	return g.masks[condition]
@@ -72,17 +92,17 @@ func (g *generate) checkConditions() error {
 	for _, given := range []struct {
 		flag string
 		n    int
-	}{{"mask", len(g.masks)}, {"box", len(g.boxes)}} {
+	}{{"mask", len(g.masks)}, {"face-index", len(g.faceIndex)}, {"box", len(g.boxes)}} {
 		if want := len(g.conditions); given.n != 0 && given.n != want {
 			return wrongFlag(given.flag, fmt.Sprintf("(given %d times)", given.n), fmt.Sprintf("want one for each --condition, which is given %d times, in the same order; %s for one without", want, auto))
 		}
 	}
 	for _, mask := range g.masks {
 		if mask == "" {
-			return wrongFlag("mask", `""`, "want a path, or "+auto)
+			return wrongFlag("mask", `""`, "want a path, "+auto+" or "+onFace)
 		}
 	}
-	return nil
+	return g.checkFaces()
 }
 
 // boxesValue is x,y,w,h, once for each condition.

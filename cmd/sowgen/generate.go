@@ -16,6 +16,7 @@ import (
 
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/capture"
+	"github.com/sowgen/sowgen/sow/face"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/rules"
@@ -31,6 +32,8 @@ type generate struct {
 	conditions []string
 	masks      []string
 	keep       string
+	faceMask   face.Shape
+	faceIndex  []int // 0: the largest
 	boxes      []image.Rectangle
 	planner    string
 	ask        plannerFlags
@@ -53,10 +56,11 @@ type generate struct {
 	json, force               bool
 
 	warnings []string
+	notes    []string
 }
 
 func (a *app) generateCommand() *cobra.Command {
-	g := &generate{app: a, params: sow.DefaultParams(), keep: "white", planner: "offline", device: "cpu"}
+	g := &generate{app: a, params: sow.DefaultParams(), planner: "offline", device: "cpu"}
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Make a picture: keep a condition, grow the rest from a text",
@@ -68,8 +72,11 @@ of the first, the second of the second, and so on; auto stands for one that is n
 side; one that overlaps an earlier one lies over it.
 
 The condition is laid into a box on the canvas. What its mask, or its transparency, keeps stays; everything else
-grows. To compare with, method paste pastes it on the text's picture, and method inpaint replaces the latents of that
-place after every step. Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
+grows. Of a photograph that has neither, the face is found, and a square about it is the condition (see sowgen face
+--help; --mask auto takes the picture as it is). To compare with, method paste pastes the condition on the text's
+picture, and method inpaint replaces the latents of that place after every step.
+
+Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
 move it; or a model that sees pictures decides (--planner gemini or openai, see sowgen plan --help). --save-plan
 writes what was planned as JSON, which may be edited and given back with --plan.
 
@@ -82,6 +89,9 @@ When it does not look right:
   good, but not quite               another --seed`,
 		Example: `  # a face and a sentence in, a whole picture out
   sowgen generate --condition examples/face.png --prompt "a girl with a red hat in a snowy forest" -o out.png
+
+  # of a photograph, the face
+  sowgen generate --condition me.jpg --prompt "a knight in armour" -o knight.png
 
   # of a photograph, only what the mask shows white; its place chosen by hand
   sowgen generate --condition me.jpg --mask me-mask.png --box 128,0,256,256 --prompt "a knight in armour" -o knight.png
@@ -277,6 +287,7 @@ func (g *generate) report(result *sow.Result, in *inputs) error {
 			Plan plan.Plan `json:"plan"`
 		}{g.output, g.latents, g.prompt, in, result.Report, result.Plan})
 	}
+	g.showNotes()
 	r := &result.Report
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %dx%d, method %s, seed %d, %.1f s\n", g.output, r.Width, r.Height, r.Method, r.Seed, r.Total)

@@ -35,10 +35,7 @@ func (g *generate) addFlags() {
 	p := &g.params
 	fs := g.set("What to draw")
 	fs.StringVar(&g.prompt, "prompt", "", "`TEXT` that says what to draw")
-	fs.StringArrayVar(&g.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same; once for each of several")
-	fs.StringArrayVar(&g.masks, "mask", nil, "`PICTURE` of the condition's size that says which part of it is kept; without it, or with auto, what is not transparent")
-	fs.Var(choice[string]{&g.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
-	fs.Var(boxesValue{&g.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
+	g.addConditionFlags(fs)
 	fs.Var(choice[string]{&g.planner, planners}, "planner", "who places the condition and says what grows out of it: rules, nobody (top middle), or a model")
 	fs.StringVar(&g.plan, "plan", "", "`FILE` with a plan to carry out, as --save-plan writes it")
 
@@ -132,7 +129,7 @@ func (g *generate) check() error {
 		return err
 	}
 	if len(g.conditions) == 0 {
-		for _, name := range []string{"mask", "keep", "box", "plan"} {
+		for _, name := range []string{"mask", "keep", "face-mask", "face-index", "box", "plan"} {
 			if g.changed(name) {
 				return wrongFlag(name, g.lookup(name).Value, "it is about a condition: give --condition PICTURE too")
 			}
@@ -191,8 +188,8 @@ func (g *generate) explain(err error) error {
 		return err
 	case name == "size":
 		return wrongFlag(name, fmt.Sprintf("%dx%d", g.params.Width, g.params.Height), wrong.Name+": "+wrong.Want)
-	case name == "mask" && g.maskOf(wrong.Condition) != "":
-		return wrongFlag(name, fmt.Sprintf("%s %v", g.maskOf(wrong.Condition), wrong.Value), wrong.Want)
+	case name == "mask" && g.maskFile(wrong.Condition) != "":
+		return wrongFlag(name, fmt.Sprintf("%s %v", g.maskFile(wrong.Condition), wrong.Value), wrong.Want)
 	case name == "mask":
 		return wrongFlag("condition", fmt.Sprintf("%s %v", g.conditions[wrong.Condition], wrong.Value), wrong.Want)
 	}

@@ -26,7 +26,7 @@ type planning struct {
 }
 
 func (a *app) planCommand() *cobra.Command {
-	p := &planning{generate: &generate{app: a, keep: "white", planner: "offline"}, width: 512, height: 512}
+	p := &planning{generate: &generate{app: a, planner: "offline"}, width: 512, height: 512}
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Say, and draw, where a condition would go and what must grow out of it, without making a picture",
@@ -70,10 +70,7 @@ same question costs nothing a second time. If it cannot be asked, or says nothin
 func (p *planning) addFlags() {
 	fs := p.set("What to plan")
 	fs.StringVar(&p.prompt, "prompt", "", "`TEXT` that says what to draw")
-	fs.StringArrayVar(&p.conditions, "condition", nil, "`PICTURE` to keep (PNG, JPEG, WebP, …); --face is the same; once for each of several")
-	fs.StringArrayVar(&p.masks, "mask", nil, "`PICTURE` of the condition's size that says which part of it is kept; without it, or with auto, what is not transparent")
-	fs.Var(choice[string]{&p.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
-	fs.Var(boxesValue{&p.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned")
+	p.addConditionFlags(fs)
 	fs.Var(sizeValue{&p.width, &p.height}, "size", "of the canvas in pixels")
 	fs.StringVar(&p.plan, "plan", "", "`FILE` with a plan to draw instead of making one")
 	fs.StringVar(&p.model, "model", sow.Builtin, "`DIR` of the model that will draw: a caption must not be longer than it reads; or builtin")
@@ -124,6 +121,7 @@ func (p *planning) run(ctx context.Context) error {
 		planned.Others = append(planned.Others, plan.Place{Box: one.Box, Related: one.Related})
 		planned.Warnings = append(planned.Warnings, one.Warnings...)
 	}
+	p.showNotes()
 	for _, w := range append(planned.Warnings, p.warnings...) {
 		p.complain("warning: %s", w)
 	}

@@ -57,11 +57,11 @@ func plannersAlone(t *testing.T) {
 	t.Setenv("HOME", cache)
 }
 
-func face(t *testing.T) string { return testdata(t, "condition.png") }
+func condition(t *testing.T) string { return testdata(t, "condition.png") }
 
 func TestPlanOffline(t *testing.T) {
 	plannersAlone(t)
-	o := must(t, "plan", "--face", face(t), "--prompt", "a girl on the left", "--size", "256x128", "-o", "plan.png")
+	o := must(t, "plan", "--face", condition(t), "--prompt", "a girl on the left", "--size", "256x128", "-o", "plan.png")
 	p, err := plan.Parse([]byte(o.stdout))
 	require.NoError(t, err)
 	assert.Equal(t, "a girl on the left", p.Prompt)
@@ -73,10 +73,10 @@ func TestPlanOffline(t *testing.T) {
 
 	// Edited, drawn and carried out.
 	require.NoError(t, os.WriteFile("plan.json", []byte(strings.Replace(o.stdout, `"body"`, `"coat"`, 1)), 0o600))
-	again := must(t, "plan", "--face", face(t), "--plan", "plan.json", "-o", "again.png")
+	again := must(t, "plan", "--face", condition(t), "--plan", "plan.json", "-o", "again.png")
 	assert.Contains(t, again.stdout, `"coat"`)
 	must(t, quick(t, "--plan", "plan.json", "--prompt", "a girl on the left", "-o", "out.png")...)
-	boxed := must(t, "plan", "--face", face(t), "--prompt", "x", "--box", "0,0,256,256")
+	boxed := must(t, "plan", "--face", condition(t), "--prompt", "x", "--box", "0,0,256,256")
 	p, err = plan.Parse([]byte(boxed.stdout))
 	require.NoError(t, err)
 	assert.Equal(t, plan.Box{0, 0, 500, 500}, p.Box)
@@ -101,7 +101,7 @@ func TestPlanByModel(t *testing.T) {
 				t.Setenv("GEMINI_API_KEY", secretKey)
 				t.Setenv("OPENAI_API_KEY", secretKey)
 			}
-			args := append([]string{"plan", "--face", face(t), "--prompt", "a girl with a red hat"}, args...)
+			args := append([]string{"plan", "--face", condition(t), "--mask", "auto", "--prompt", "a girl with a red hat"}, args...)
 			o := must(t, args...)
 			assert.Empty(t, o.stderr)
 			p, err := plan.Parse([]byte(o.stdout))
@@ -153,14 +153,14 @@ func TestPlanRefuses(t *testing.T) {
 	require.NoError(t, os.WriteFile("two.key", []byte(secretKey+"\n"+secretKey), 0o600))
 	before := list(t, ".")
 	with := func(args ...string) []string {
-		return append([]string{"plan", "--face", face(t), "--prompt", "x"}, args...)
+		return append([]string{"plan", "--face", condition(t), "--prompt", "x"}, args...)
 	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"plan", "--prompt", "x"}, "--condition"},
-		{[]string{"plan", "--face", face(t)}, "--prompt is missing"},
+		{[]string{"plan", "--face", condition(t)}, "--prompt is missing"},
 		{with("--planner", "magic"), "want offline, gemini or openai"},
 		{with("--planner", "gemini"), "GEMINI_API_KEY"},
 		{with("--planner", "openai"), "--planner-model"},

@@ -44,7 +44,7 @@ func TestGenerateRules(t *testing.T) {
 	require.NoError(t, os.WriteFile("hat.json", []byte(`{"rules": [{"query": "related.hat", "key": "condition", "block": true}]}`), 0o600))
 	require.NoError(t, os.WriteFile("alone.json", []byte(`{"rules": [{"query": "related", "key": {"complement": "related"}, "block": true}]}`), 0o600))
 	draw := func(name string, more ...string) (latents []byte, o outcome) {
-		o = must(t, append([]string{"generate", "--face", face(t), "--prompt", "a boy", "--cycles", "1", "--seed", "1", "-o", name + ".png", "--save-latents", name + ".st"}, more...)...)
+		o = must(t, append([]string{"generate", "--face", condition(t), "--prompt", "a boy", "--cycles", "1", "--seed", "1", "-o", name + ".png", "--save-latents", name + ".st"}, more...)...)
 		latents, err := os.ReadFile(name + ".st")
 		require.NoError(t, err)
 		return latents, o
@@ -67,7 +67,7 @@ func TestGenerateRules(t *testing.T) {
 // TestCapture: what the attention did comes as a table and as two drawings, all of them or none.
 func TestCapture(t *testing.T) {
 	workIn(t)
-	args := []string{"generate", "--face", face(t), "--prompt", "a boy", "--cycles", "1", "--seed", "1", "-o", "a.png", "--capture", "seen"}
+	args := []string{"generate", "--face", condition(t), "--prompt", "a boy", "--cycles", "1", "--seed", "1", "-o", "a.png", "--capture", "seen"}
 	must(t, args...)
 	require.Equal(t, []string{"a.png", "seen/maps.png", "seen/masses.csv", "seen/masses.png"}, list(t, "."))
 	table, err := os.ReadFile("seen/masses.csv")

@@ -24,21 +24,26 @@ const (
 // Cut returns a square part of a picture around the face, with room for the hair, and the mask of the face in it, 255 where it is kept: a
 // condition of a photograph. The square is moved, and at last shrunk, to lie within the picture.
 func (f *Face) Cut(img *image.NRGBA, shape Shape) (*image.NRGBA, *image.Gray) {
-	size := img.Bounds().Size()
-	n := min(side(f.Size*cutSide), size.X, size.Y)
-	left := min(max(int(math.Round(f.Centre.X))-n/2, 0), size.X-n)
-	top := min(max(int(math.Round(f.Centre.Y-f.Size*cutAbove)), 0), size.Y-n)
-	crop := image.NewNRGBA(image.Rect(0, 0, n, n))
-	draw.Draw(crop, crop.Rect, img, img.Bounds().Min.Add(image.Pt(left, top)), draw.Src)
+	square := f.Square(img.Bounds())
+	crop := image.NewNRGBA(image.Rectangle{Max: square.Size()})
+	draw.Draw(crop, crop.Rect, img, square.Min, draw.Src)
 	mask := image.NewGray(crop.Rect)
-	for y := range n {
-		for x := range n {
-			if f.keeps(Point{float64(left+x) + 0.5, float64(top+y) + 0.5}, shape) {
+	for y := range square.Dy() {
+		for x := range square.Dx() {
+			if f.keeps(Point{float64(square.Min.X+x) + 0.5, float64(square.Min.Y+y) + 0.5}, shape) {
 				mask.Pix[y*mask.Stride+x] = 255
 			}
 		}
 	}
 	return crop, mask
+}
+
+// Square is what [Face.Cut] cuts out of a picture with these bounds.
+func (f *Face) Square(picture image.Rectangle) image.Rectangle {
+	n := min(side(f.Size*cutSide), picture.Dx(), picture.Dy())
+	left := min(max(int(math.Round(f.Centre.X))-n/2, picture.Min.X), picture.Max.X-n)
+	top := min(max(int(math.Round(f.Centre.Y-f.Size*cutAbove)), picture.Min.Y), picture.Max.Y-n)
+	return image.Rect(left, top, left+n, top+n)
 }
 
 // keeps reports whether p is in the shape about the face.
