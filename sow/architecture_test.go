@@ -37,10 +37,13 @@ func TestLayering(t *testing.T) {
 		"sow/capture":              {},
 		"sow/rules":                {"sow/picture", "sow/plan", "tensor", "unet"},
 
-		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/picture", "sow/plan", "sow/rules", "tensor"},
+		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/eval/benchmark", "sow/picture", "sow/plan", "sow/rules", "tensor"},
 
 		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
-		"sow":      {"clip", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
+
+		"sow/eval/benchmark": {"sow/eval", "sow/picture"},
+
+		"sow": {"clip", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
 	}
 	for pkg, want := range allowed {
 		for _, dep := range list(t, `{{join .Imports "\n"}}`, module+pkg) {

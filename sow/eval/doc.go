@@ -1,3 +1,7 @@
-// Package eval measures what came out of a run: a [Probe] reads scene, hair, shirt … off a picture of the built-in model's world, and
-// [GreyRing] says how much of the empty canvas is left around a condition.
+// Package eval measures what came out of a run. A [Case] is what a method is given and what is known about it; a [Judge] measures a picture that
+// was grown from it: how well it keeps the condition, how visible the border is, whether the text was followed, what has spilled. [Bootstrap]
+// says how sure a mean over many is.
+//
+// Some measures know the built-in model's drawn world, and are named so: a [Probe] reads scene, hair, shirt … off a picture, [BodySkin] tells the
+// colour of a body's skin.
 package eval
