@@ -70,7 +70,7 @@ type encoderLayer struct {
 	norm1, norm2 *nn.LayerNorm
 	attn         *nn.Attention
 	fc1, fc2     *nn.Linear
-	act          func(*tensor.Tensor) *tensor.Tensor
+	act          tensor.Activation
 }
 
 func loadEncoderLayer(s *weights.Scope, cfg *Config) *encoderLayer {
@@ -87,16 +87,16 @@ func loadEncoderLayer(s *weights.Scope, cfg *Config) *encoderLayer {
 		norm2: nn.LoadLayerNorm(s.Sub("layer_norm2"), c, eps),
 		fc1:   nn.LoadLinear(mlp.Sub("fc1"), c, cfg.IntermediateSize, true),
 		fc2:   nn.LoadLinear(mlp.Sub("fc2"), cfg.IntermediateSize, c, true),
-		act:   tensor.GELU,
+		act:   tensor.ActGELU,
 	}
 	if cfg.HiddenAct == "quick_gelu" {
-		l.act = tensor.QuickGELU
+		l.act = tensor.ActQuickGELU
 	}
 	return l
 }
 
 func (l *encoderLayer) forward(x *tensor.Tensor) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	x = tensor.Add(x, l.attn.Self(l.norm1.Forward(x), tensor.AttnParams{Causal: true}))
-	return tensor.Add(x, l.fc2.Forward(l.act(l.fc1.Forward(l.norm2.Forward(x)))))
+	x = l.attn.Self(l.norm1.Forward(x), x, tensor.AttnParams{Causal: true})
+	return l.fc2.ForwardAdd(l.fc1.ForwardAct(l.norm2.Forward(x), l.act), x)
 }

@@ -24,9 +24,10 @@ func LoadAttention(s *weights.Scope, channels, context, heads int, bias bool) *A
 	}
 }
 
-// Self returns the attention of x [n, tokens, c] to itself. p says what is special about it; its Heads are filled in.
-func (a *Attention) Self(x *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
-	return a.attend(x, x, p)
+// Self returns the attention of x [n, tokens, c] to itself, plus residual (as of [Linear.ForwardAdd], like the others'). p says what is
+// special about it; its Heads are filled in.
+func (a *Attention) Self(x, residual *tensor.Tensor, p tensor.AttnParams) *tensor.Tensor {
+	return a.attend(x, x, residual, p)
 }
 
 // Map returns where the tokens x [n, tokens, c] of each region look when they attend to each other (see [tensor.AttentionMap]).
@@ -36,9 +37,9 @@ func (a *Attention) Map(x *tensor.Tensor, p tensor.AttnParams, cell []int, cells
 	return tensor.AttentionMap(a.ToQ.Forward(x), a.ToK.Forward(x), p, cell, cells)
 }
 
-// Cross returns the attention [n, tokens, c] of x [n, tokens, c] to context [n, keys, c']; an x of one serves all n contexts.
-func (a *Attention) Cross(x, context *tensor.Tensor) *tensor.Tensor {
-	return a.attend(x, context, tensor.AttnParams{})
+// Cross returns the attention [n, tokens, c] of x [n, tokens, c] to context [n, keys, c'], plus residual; an x of one serves all n contexts.
+func (a *Attention) Cross(x, context, residual *tensor.Tensor) *tensor.Tensor {
+	return a.attend(x, context, residual, tensor.AttnParams{})
 }
 
 // KeysValues returns the keys and values [n, keys, c] of context [n, keys, c'], for [Attention.Read].
@@ -47,24 +48,24 @@ func (a *Attention) KeysValues(context *tensor.Tensor) (k, v *tensor.Tensor) {
 }
 
 // Read is Cross with the context's keys and values, which may have been computed long before.
-func (a *Attention) Read(x, k, v *tensor.Tensor) *tensor.Tensor {
-	return a.read(x, k, v, tensor.AttnParams{})
+func (a *Attention) Read(x, k, v, residual *tensor.Tensor) *tensor.Tensor {
+	return a.read(x, k, v, residual, tensor.AttnParams{})
 }
 
-func (a *Attention) attend(x, context *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
+func (a *Attention) attend(x, context, residual *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
 	k, v := a.KeysValues(context)
-	return a.read(x, k, v, p)
+	return a.read(x, k, v, residual, p)
 }
 
-func (a *Attention) read(x, k, v *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
+func (a *Attention) read(x, k, v, residual *tensor.Tensor, p tensor.AttnParams) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
 	p.Heads = a.Heads
 	q := a.ToQ.Forward(x)
 	if n, s := k.Shape()[0], q.Shape(); n != s[0] {
 		q = tensor.BroadcastTo(q, n, s[1], s[2])
 	}
-	return a.ToOut.Forward(tensor.Attention(q, k, v, p))
+	return a.ToOut.ForwardAdd(tensor.Attention(q, k, v, p), residual)
 }
 
 // FeedForward is the transformer's gated two-layer network (GEGLU).
@@ -79,23 +80,26 @@ func LoadFeedForward(s *weights.Scope, channels int) *FeedForward {
 	}
 }
 
-// Forward returns [n, tokens, c] for x [n, tokens, c]. Inside, x is twelve times as wide: where that would be the most memory of a whole
-// network, the pictures of a batch go through one by one.
-func (f *FeedForward) Forward(x *tensor.Tensor) (y *tensor.Tensor) {
+// Forward returns [n, tokens, c] for x and residual [n, tokens, c], which is added and may be nil. Inside, x is twelve times as wide: where
+// that would be the most memory of a whole network, the pictures of a batch go through one by one.
+func (f *FeedForward) Forward(x, residual *tensor.Tensor) (y *tensor.Tensor) {
 	const large = 4 << 20 // elements
 	n := x.Shape()[0]
 	if n == 1 || x.DataSize() < large {
-		return f.forward(x)
+		return f.forward(x, residual)
 	}
 	defer tensor.Tidy(x).Keep(&y)
-	pictures := tensor.Split(x, 0, n)
+	pictures, residuals := tensor.Split(x, 0, n), make([]*tensor.Tensor, n)
+	if residual != nil {
+		residuals = tensor.Split(residual, 0, n)
+	}
 	for i, p := range pictures {
-		pictures[i] = f.forward(p)
+		pictures[i] = f.forward(p, residuals[i])
 	}
 	return tensor.Concat(0, pictures...)
 }
 
-func (f *FeedForward) forward(x *tensor.Tensor) (y *tensor.Tensor) {
+func (f *FeedForward) forward(x, residual *tensor.Tensor) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	return f.Out.Forward(tensor.GEGLU(f.Proj.Forward(x)))
+	return f.Out.ForwardAdd(tensor.GEGLU(f.Proj.Forward(x)), residual)
 }

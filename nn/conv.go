@@ -34,6 +34,13 @@ func LoadConv1x1(s *weights.Scope, in, out int) *Conv2D {
 }
 
 // Forward returns [n, h', w', out] for x [n, h, w, in].
-func (c *Conv2D) Forward(x *tensor.Tensor) *tensor.Tensor {
-	return tensor.Conv2D(x, c.Weight, c.Bias, c.Stride, c.Padding)
+func (c *Conv2D) Forward(x *tensor.Tensor) *tensor.Tensor { return c.ForwardAdd(x, nil) }
+
+// ForwardAdd returns residual + y, in one pass over memory; residual repeats as in [tensor.Epilogue] and may be nil.
+func (c *Conv2D) ForwardAdd(x, residual *tensor.Tensor) *tensor.Tensor {
+	return c.forward(x, tensor.Epilogue{Bias: c.Bias, Residual: residual})
+}
+
+func (c *Conv2D) forward(x *tensor.Tensor, ep tensor.Epilogue) *tensor.Tensor {
+	return tensor.Conv2D(x, c.Weight, ep, c.Stride, c.Padding)
 }

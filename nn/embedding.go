@@ -50,5 +50,10 @@ func LoadTimestepEmbedding(s *weights.Scope, channels, dim int) *TimestepEmbeddi
 
 // Forward returns [n, dim] for x [n, channels].
 func (t *TimestepEmbedding) Forward(x *tensor.Tensor) *tensor.Tensor {
-	return t.Linear2.Forward(tensor.SiLU(t.Linear1.Forward(x)))
+	return t.Linear2.Forward(t.Linear1.ForwardAct(x, tensor.ActSiLU))
+}
+
+// ForwardSiLU returns SiLU of it: the only thing that a resnet block wants of the time.
+func (t *TimestepEmbedding) ForwardSiLU(x *tensor.Tensor) *tensor.Tensor {
+	return t.Linear2.ForwardAct(t.Linear1.ForwardAct(x, tensor.ActSiLU), tensor.ActSiLU)
 }

@@ -58,20 +58,23 @@ func TestLayersAgreeWithPyTorch(t *testing.T) {
 		"timestep_embedding": func(s *weights.Scope) forward { return LoadTimestepEmbedding(s, 16, 64).Forward },
 		"attention": func(s *weights.Scope) forward {
 			a := LoadAttention(s, 32, 32, 4, false)
-			return func(x *tensor.Tensor) *tensor.Tensor { return a.Self(x, tensor.AttnParams{}) }
+			return func(x *tensor.Tensor) *tensor.Tensor { return a.Self(x, nil, tensor.AttnParams{}) }
 		},
 		"attention_bias": func(s *weights.Scope) forward {
 			a := LoadAttention(s, 32, 32, 1, true)
-			return func(x *tensor.Tensor) *tensor.Tensor { return a.Self(x, tensor.AttnParams{}) }
+			return func(x *tensor.Tensor) *tensor.Tensor { return a.Self(x, nil, tensor.AttnParams{}) }
 		},
 		"cross_attention": func(s *weights.Scope) forward {
 			a := LoadAttention(s, 32, 24, 4, false)
-			return func(x *tensor.Tensor) *tensor.Tensor { return a.Cross(x, read(t, src, "cross_attention/context")) }
+			return func(x *tensor.Tensor) *tensor.Tensor { return a.Cross(x, read(t, src, "cross_attention/context"), nil) }
 		},
-		"feed_forward": func(s *weights.Scope) forward { return LoadFeedForward(s, 24).Forward },
+		"feed_forward": func(s *weights.Scope) forward {
+			f := LoadFeedForward(s, 24)
+			return func(x *tensor.Tensor) *tensor.Tensor { return f.Forward(x, nil) }
+		},
 		"resnet": func(s *weights.Scope) forward {
 			b := LoadResnetBlock(s, 16, 32, 64, 8, 1e-5)
-			return func(x *tensor.Tensor) *tensor.Tensor { return b.Forward(x, read(t, src, "resnet/temb")) }
+			return func(x *tensor.Tensor) *tensor.Tensor { return b.Forward(x, tensor.SiLU(read(t, src, "resnet/temb"))) }
 		},
 		"resnet_no_time": func(s *weights.Scope) forward {
 			b := LoadResnetBlock(s, 16, 16, 0, 8, 1e-6)

@@ -21,4 +21,16 @@ func LoadLinear(s *weights.Scope, in, out int, bias bool) *Linear {
 }
 
 // Forward returns [..., out] for x [..., in].
-func (l *Linear) Forward(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, l.Weight, l.Bias) }
+func (l *Linear) Forward(x *tensor.Tensor) *tensor.Tensor {
+	return tensor.Linear(x, l.Weight, tensor.Epilogue{Bias: l.Bias})
+}
+
+// ForwardAct returns act of it, in one pass over memory.
+func (l *Linear) ForwardAct(x *tensor.Tensor, act tensor.Activation) *tensor.Tensor {
+	return tensor.Linear(x, l.Weight, tensor.Epilogue{Bias: l.Bias, Act: act})
+}
+
+// ForwardAdd returns residual + y, in one pass over memory; residual repeats as in [tensor.Epilogue] and may be nil.
+func (l *Linear) ForwardAdd(x, residual *tensor.Tensor) *tensor.Tensor {
+	return tensor.Linear(x, l.Weight, tensor.Epilogue{Bias: l.Bias, Residual: residual})
+}

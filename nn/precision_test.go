@@ -31,18 +31,20 @@ func TestMixedLosesLessThanPyTorch(t *testing.T) {
 		"timestep_embedding": func(s *weights.Scope, x, _ *tensor.Tensor) *tensor.Tensor {
 			return LoadTimestepEmbedding(s, 16, 64).Forward(x)
 		},
-		"feed_forward": func(s *weights.Scope, x, _ *tensor.Tensor) *tensor.Tensor { return LoadFeedForward(s, 24).Forward(x) },
+		"feed_forward": func(s *weights.Scope, x, _ *tensor.Tensor) *tensor.Tensor {
+			return LoadFeedForward(s, 24).Forward(x, nil)
+		},
 		"attention": func(s *weights.Scope, x, _ *tensor.Tensor) *tensor.Tensor {
-			return LoadAttention(s, 32, 32, 4, false).Self(x, tensor.AttnParams{})
+			return LoadAttention(s, 32, 32, 4, false).Self(x, nil, tensor.AttnParams{})
 		},
 		"attention_bias": func(s *weights.Scope, x, _ *tensor.Tensor) *tensor.Tensor {
-			return LoadAttention(s, 32, 32, 1, true).Self(x, tensor.AttnParams{})
+			return LoadAttention(s, 32, 32, 1, true).Self(x, nil, tensor.AttnParams{})
 		},
 		"cross_attention": func(s *weights.Scope, x, context *tensor.Tensor) *tensor.Tensor {
-			return LoadAttention(s, 32, 24, 4, false).Cross(x, context)
+			return LoadAttention(s, 32, 24, 4, false).Cross(x, context, nil)
 		},
 		"resnet": func(s *weights.Scope, x, temb *tensor.Tensor) *tensor.Tensor {
-			return LoadResnetBlock(s, 16, 32, 64, 8, 1e-5).Forward(x, temb)
+			return LoadResnetBlock(s, 16, 32, 64, 8, 1e-5).Forward(x, tensor.SiLU(temb))
 		},
 	}
 	require.Len(t, torch, len(layers))

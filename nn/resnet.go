@@ -30,24 +30,27 @@ func LoadResnetBlock(s *weights.Scope, in, out, timeDim, groups int, eps float32
 	return b
 }
 
-// Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], nil where there is no time.
+// Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], the SiLU of the timestep's embedding; nil where there is no time.
+// All pictures of a batch are at the same time, so what it adds to each channel is one more bias.
 func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) (y *tensor.Tensor) {
 	scope := tensor.Tidy(x)
 	defer scope.Keep(&y)
-	h := convolve(b.Conv1, b.Norm1, x)
+	bias := b.Conv1.Bias
 	if b.TimeEmbProj != nil {
-		h = tensor.AddPerChannel(h, b.TimeEmbProj.Forward(tensor.SiLU(temb)))
+		bias = tensor.Reshape(b.TimeEmbProj.ForwardAdd(temb, bias), -1)
 	}
-	h = convolve(b.Conv2, b.Norm2, h)
+	h := convolve(b.Conv1, b.Norm1, x, tensor.Epilogue{Bias: bias})
 	scope.Keep(&h)
-	if b.ConvShortcut != nil {
-		x = b.ConvShortcut.Forward(x)
+	if b.ConvShortcut == nil {
+		return convolve(b.Conv2, b.Norm2, h, tensor.Epilogue{Bias: b.Conv2.Bias, Residual: x})
 	}
-	return tensor.Add(x, h)
+	h = convolve(b.Conv2, b.Norm2, h, tensor.Epilogue{Bias: b.Conv2.Bias})
+	scope.Keep(&h)
+	return b.ConvShortcut.ForwardAdd(x, h)
 }
 
-// convolve returns conv(SiLU(norm(x))).
-func convolve(conv *Conv2D, norm *GroupNorm, x *tensor.Tensor) (y *tensor.Tensor) {
+// convolve returns conv(SiLU(norm(x))) with the epilogue.
+func convolve(conv *Conv2D, norm *GroupNorm, x *tensor.Tensor, ep tensor.Epilogue) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	return conv.Forward(norm.ForwardSiLU(x))
+	return conv.forward(norm.ForwardSiLU(x), ep)
 }

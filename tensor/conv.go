@@ -15,9 +15,9 @@ type ConvGeometry struct {
 }
 
 // Conv2D returns the two-dimensional convolution (cross-correlation, as in PyTorch) of x [n, h, w, in] with w, from [PackConv] of
-// [out, in, kh, kw], plus bias [out] or nil: [n, (h+top+bottom-kh)/stride+1, (w+left+right-kw)/stride+1, out].
-func Conv2D(x *Tensor, w *Weight, bias *Tensor, stride int, padding Padding) *Tensor {
-	e := w.check("Conv2D", true, x, bias)
+// [out, in, kh, kw], with its epilogue: [n, (h+top+bottom-kh)/stride+1, (w+left+right-kw)/stride+1, out].
+func Conv2D(x *Tensor, w *Weight, ep Epilogue, stride int, padding Padding) *Tensor {
+	e := w.check("Conv2D", true, x, ep)
 	wantDims("Conv2D", x, 4, "[n, h, w, c]")
 	s := x.Shape()
 	if s[3] != w.In {
@@ -27,8 +27,8 @@ func Conv2D(x *Tensor, w *Weight, bias *Tensor, stride int, padding Padding) *Te
 	if stride < 1 || h < 0 || wd < 0 || min(padding.Top, padding.Left, padding.Bottom, padding.Right) < 0 {
 		fail("Conv2D", fmt.Sprintf("a %d×%d kernel with stride %d and padding %+v does not fit", w.KH, w.KW, stride, padding), x)
 	}
-	y := alloc("Conv2D", e, []int{s[0], h/stride + 1, wd/stride + 1, w.Out})
-	e.Conv2D(y, Contiguous(x), w, orNil(bias), ConvGeometry{stride, padding})
+	y, ep := ep.result("Conv2D", e, []int{s[0], h/stride + 1, wd/stride + 1, w.Out})
+	e.Conv2D(y, Contiguous(x), w, ep, ConvGeometry{stride, padding})
 	return y
 }
 

@@ -34,7 +34,6 @@ func operators() map[string]func() *tensor.Tensor {
 		"Add":             func() *tensor.Tensor { return tensor.Add(picture, picture) },
 		"Add channels":    func() *tensor.Tensor { return tensor.Add(picture, gamma) },
 		"Mul pixels":      func() *tensor.Tensor { return tensor.Mul(picture, tensor.Slice(picture, 3, 0, 1)) },
-		"AddPerChannel":   func() *tensor.Tensor { return tensor.AddPerChannel(picture, tensor.Reshape(beta, 1, 96)) },
 		"SiLU":            func() *tensor.Tensor { return tensor.SiLU(picture) },
 		"GELU":            func() *tensor.Tensor { return tensor.GELU(picture) },
 		"Sum all":         func() *tensor.Tensor { return tensor.Sum(picture, -1) },
@@ -46,10 +45,10 @@ func operators() map[string]func() *tensor.Tensor {
 		"Slice":           func() *tensor.Tensor { return tensor.Slice(picture, 3, 5, 66) },
 		"Concat":          func() *tensor.Tensor { return tensor.Concat(3, picture, picture) },
 		"MatMul":          func() *tensor.Tensor { return tensor.MatMulT(tokens, context) },
-		"Linear":          func() *tensor.Tensor { return tensor.Linear(tokens, linear, nil) },
-		"Conv2D":          func() *tensor.Tensor { return tensor.Conv2D(picture, conv, nil, 1, tensor.Pad(1)) },
+		"Linear":          func() *tensor.Tensor { return tensor.Linear(tokens, linear, tensor.Epilogue{}) },
+		"Conv2D":          func() *tensor.Tensor { return tensor.Conv2D(picture, conv, tensor.Epilogue{}, 1, tensor.Pad(1)) },
 		"Conv2D stride": func() *tensor.Tensor {
-			return tensor.Conv2D(picture, conv, nil, 2, tensor.Padding{Bottom: 1, Right: 1})
+			return tensor.Conv2D(picture, conv, tensor.Epilogue{}, 2, tensor.Padding{Bottom: 1, Right: 1})
 		},
 		"GroupNormSiLU":    func() *tensor.Tensor { return tensor.GroupNormSiLU(picture, gamma, beta, 32, 1e-5) },
 		"LayerNorm":        func() *tensor.Tensor { return tensor.LayerNorm(picture, gamma, beta, 1e-5) },

@@ -27,7 +27,7 @@ func TestTwoEngines(t *testing.T) {
 	for _, z := range []*tensor.Tensor{
 		tensor.NewOn(e), tensor.Clone(y), tensor.Scale(y, 2), tensor.Add(y, y), tensor.Sum(y, -1), tensor.Reshape(y, 6), tensor.Permute(y, 1, 0),
 		tensor.Slice(y, 0, 0, 1), tensor.Split(y, 0, 2)[1], tensor.Concat(0, y, y), tensor.Gather(y, []int32{1}), tensor.BroadcastTo(y, 2, 2, 3),
-		tensor.MatMulT(y, y), tensor.Linear(y, w, nil), tensor.LayerNorm(y, nil, nil, 1e-5), tensor.Softmax(y),
+		tensor.MatMulT(y, y), tensor.Linear(y, w, tensor.Epilogue{}), tensor.LayerNorm(y, nil, nil, 1e-5), tensor.Softmax(y),
 		tensor.Contiguous(view(t, y, nil, gt.S(1))),
 	} {
 		require.Equal(t, e, z.Engine())
@@ -37,7 +37,7 @@ func TestTwoEngines(t *testing.T) {
 		"tensor: Concat [2 3], [2 3]: tensors live on different engines":                                 func() { tensor.Concat(0, x, y) },
 		"tensor: LayerNorm [2 3], [3]: tensors live on different engines":                                func() { tensor.LayerNorm(y, tensor.New(3), nil, 1e-5) },
 		"tensor: Linear [2 3]: the weight is packed for another engine, tensor_test.second, than tensor.CPU": func() {
-			tensor.Linear(x, w, nil)
+			tensor.Linear(x, w, tensor.Epilogue{})
 		},
 	} {
 		require.ErrorContains(t, caught(f), want)

@@ -65,20 +65,20 @@ func (d *Dry) WorksWith(order gt.DataOrder) bool       { return order.IsRowMajor
 
 // What follows implements [Engine].
 
-func (d *Dry) Unary(UnaryOp, *Tensor, *Tensor, float32, float32)         {}
-func (d *Dry) Binary(BinaryOp, *Tensor, *Tensor, *Tensor, Broadcast)     {}
-func (d *Dry) Reduce(ReduceOp, *Tensor, *Tensor, int, int, int)          {}
-func (d *Dry) Strided(_, _ *Tensor, _, _ []int, _ int)                   {}
-func (d *Dry) Place(_, _ *Tensor, _, _, _, _ int)                        {}
-func (d *Dry) Gather(_, _ *Tensor, _ []int32)                            {}
-func (d *Dry) MatMul(_, _, _ *Tensor, _, _, _, _ int, _ bool)            {}
-func (d *Dry) PackLinear(*Tensor) any                                    { return nil }
-func (d *Dry) PackConv(*Tensor) any                                      { return nil }
-func (d *Dry) Linear(_, _ *Tensor, _ *Weight, _ *Tensor)                 {}
-func (d *Dry) Conv2D(_, _ *Tensor, _ *Weight, _ *Tensor, _ ConvGeometry) {}
-func (d *Dry) GroupNorm(_, _, _, _ *Tensor, _ int, _ float32, _ bool)    {}
-func (d *Dry) LayerNorm(_, _, _, _ *Tensor, _ float32)                   {}
-func (d *Dry) Softmax(_, _ *Tensor)                                      {}
-func (d *Dry) GEGLU(_, _ *Tensor)                                        {}
-func (d *Dry) Attention(_, _, _, _ *Tensor, _ AttnParams)                {}
-func (d *Dry) UpsampleNearest(_, _ *Tensor)                              {}
+func (d *Dry) Unary(UnaryOp, *Tensor, *Tensor, float32, float32)          {}
+func (d *Dry) Binary(BinaryOp, *Tensor, *Tensor, *Tensor, Broadcast)      {}
+func (d *Dry) Reduce(ReduceOp, *Tensor, *Tensor, int, int, int)           {}
+func (d *Dry) Strided(_, _ *Tensor, _, _ []int, _ int)                    {}
+func (d *Dry) Place(_, _ *Tensor, _, _, _, _ int)                         {}
+func (d *Dry) Gather(_, _ *Tensor, _ []int32)                             {}
+func (d *Dry) MatMul(_, _, _ *Tensor, _, _, _, _ int, _ bool)             {}
+func (d *Dry) PackLinear(*Tensor) any                                     { return nil }
+func (d *Dry) PackConv(*Tensor) any                                       { return nil }
+func (d *Dry) Linear(_, _ *Tensor, _ *Weight, _ Epilogue)                 {}
+func (d *Dry) Conv2D(_, _ *Tensor, _ *Weight, _ Epilogue, _ ConvGeometry) {}
+func (d *Dry) GroupNorm(_, _, _, _ *Tensor, _ int, _ float32, _ bool)     {}
+func (d *Dry) LayerNorm(_, _, _, _ *Tensor, _ float32)                    {}
+func (d *Dry) Softmax(_, _ *Tensor)                                       {}
+func (d *Dry) GEGLU(_, _ *Tensor)                                         {}
+func (d *Dry) Attention(_, _, _, _ *Tensor, _ AttnParams)                 {}
+func (d *Dry) UpsampleNearest(_, _ *Tensor)                               {}

@@ -48,24 +48,6 @@ func Max(x, y *Tensor) *Tensor { return binary("Max", OpMax, x, y) }
 // Min returns the smaller of x and y elementwise, broadcasting as [Add]. NaN wins.
 func Min(x, y *Tensor) *Tensor { return binary("Min", OpMin, x, y) }
 
-// AddPerChannel returns x [n, …, c] + b [n, c] or [1, c]: one number per picture and channel, as the timestep embedding enters a resnet
-// block.
-func AddPerChannel(x, b *Tensor) *Tensor {
-	if x.Dims() < 2 {
-		fail("AddPerChannel", "want x [n, …, c] and b [n, c]", x, b)
-	}
-	n, c := x.Shape()[0], x.Shape()[x.Dims()-1]
-	if b.Dims() != 2 || b.Shape()[1] != c || (b.Shape()[0] != n && b.Shape()[0] != 1) {
-		fail("AddPerChannel", "want x [n, …, c] and b [n, c]", x, b)
-	}
-	shape := make([]int, x.Dims())
-	for i := range shape {
-		shape[i] = 1
-	}
-	shape[0], shape[len(shape)-1] = b.Shape()[0], c
-	return binary("AddPerChannel", OpAdd, x, Reshape(b, shape...))
-}
-
 // Scale returns a·x.
 func Scale(x *Tensor, a float32) *Tensor { return unary("Scale", OpAffine, x, a, 0) }
 

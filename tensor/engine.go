@@ -36,10 +36,10 @@ type Engine interface {
 	PackLinear(w *Tensor) any
 	// PackConv lays out a parameter [out, in, kh, kw].
 	PackConv(w *Tensor) any
-	// Linear computes dst [..., out] from x [..., in]; bias [out] may be nil.
-	Linear(dst, x *Tensor, w *Weight, bias *Tensor)
-	// Conv2D computes dst [n, h', w', out] from x [n, h, w, in]; bias [out] may be nil.
-	Conv2D(dst, x *Tensor, w *Weight, bias *Tensor, g ConvGeometry)
+	// Linear computes dst [..., out] from x [..., in]. The epilogue's residual may be dst.
+	Linear(dst, x *Tensor, w *Weight, ep Epilogue)
+	// Conv2D computes dst [n, h', w', out] from x [n, h, w, in]. The epilogue's residual may be dst.
+	Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry)
 
 	// GroupNorm works on x [n, ..., c], followed by SiLU if that is set; gamma and beta, [c], may be nil.
 	GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool)

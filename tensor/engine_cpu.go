@@ -85,18 +85,23 @@ func (e CPU) settle(p *kernels.Packed, taps int) *kernels.Packed {
 }
 
 // Linear implements [Engine].
-func (CPU) Linear(dst, x *Tensor, w *Weight, bias *Tensor) {
+func (CPU) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	d, s := floats(dst), floats(x)
-	kernels.Gemm(d, w.Out, s, w.In, len(s)/w.In, w.Packed.(*kernels.Packed), kernels.Epilogue{Bias: floats(bias)})
+	kernels.Gemm(d, w.Out, s, w.In, len(s)/w.In, w.Packed.(*kernels.Packed), ep.kernel())
 }
 
 // Conv2D implements [Engine].
-func (CPU) Conv2D(dst, x *Tensor, w *Weight, bias *Tensor, g ConvGeometry) {
+func (CPU) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 	s := x.Shape()
 	kernels.Conv2D(floats(dst), floats(x), kernels.ConvShape{
 		N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride,
 		PadTop: g.Top, PadLeft: g.Left, PadBottom: g.Bottom, PadRight: g.Right,
-	}, w.Packed.(*kernels.Packed), kernels.Epilogue{Bias: floats(bias)})
+	}, w.Packed.(*kernels.Packed), ep.kernel())
+}
+
+// kernel is the epilogue in the words of package kernels.
+func (ep Epilogue) kernel() kernels.Epilogue {
+	return kernels.Epilogue{Bias: floats(ep.Bias), Act: kernels.Activation(ep.Act), Residual: floats(ep.Residual)}
 }
 
 // GroupNorm implements [Engine].

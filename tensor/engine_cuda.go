@@ -184,19 +184,24 @@ func (e *CUDA) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
 	return e.pack("PackStored", staging, e.layout(out, in, kh, kw)), nil
 }
 
+// onGPU is the epilogue in the words of package cuda.
+func (ep Epilogue) onGPU() cuda.Epilogue {
+	return cuda.Epilogue{Bias: onGPU(ep.Bias), Act: kernels.Activation(ep.Act), Residual: onGPU(ep.Residual)}
+}
+
 // Linear implements [Engine].
-func (e *CUDA) Linear(dst, x *Tensor, w *Weight, bias *Tensor) {
+func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	p := w.Packed.(*packed)
 	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout}
-	e.launch("Linear", l.Launch(onGPU(dst), onGPU(x), p.at, cuda.Epilogue{Bias: onGPU(bias)}))
+	e.launch("Linear", l.Launch(onGPU(dst), onGPU(x), p.at, ep.onGPU()))
 }
 
 // Conv2D implements [Engine].
-func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, bias *Tensor, g ConvGeometry) {
+func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 	p, s, o := w.Packed.(*packed), x.Shape(), dst.Shape()
 	c := cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
 		OH: o[1], OW: o[2], Format: p.layout.Format}
-	e.launch("Conv2D", c.Launch(onGPU(dst), onGPU(x), p.at, cuda.Epilogue{Bias: onGPU(bias)}))
+	e.launch("Conv2D", c.Launch(onGPU(dst), onGPU(x), p.at, ep.onGPU()))
 }
 
 // GroupNorm implements [Engine].

@@ -81,14 +81,6 @@ func ExampleAxpby() {
 	// Output: [3 -1.5]
 }
 
-// A timestep embedding has one number for each channel of a feature map.
-func ExampleAddPerChannel() {
-	x := tensor.New(1, 2, 2, 3)
-	temb := tensor.FromSlice([]float32{1, 2, 3}, 1, 3)
-	fmt.Println(tensor.Floats(tensor.AddPerChannel(x, temb)))
-	// Output: [1 2 3 1 2 3 1 2 3 1 2 3]
-}
-
 func ExampleSiLU() {
 	x := tensor.FromSlice([]float32{-1, 0, 1}, 3)
 	fmt.Printf("%.4f %.4f %.4f\n", tensor.Floats(tensor.SiLU(x)), tensor.Floats(tensor.GELU(x)), tensor.Floats(tensor.QuickGELU(x)))
@@ -184,17 +176,30 @@ func ExampleLinear() {
 	weight := tensor.PackLinear(tensor.FromSlice([]float32{1, 0, 0, 0, 1, 1}, 2, 3)) // [out, in]
 	bias := tensor.FromSlice([]float32{10, 20}, 2)
 	x := tensor.FromSlice([]float32{1, 2, 3}, 1, 1, 3)
-	y := tensor.Linear(x, weight, bias)
+	y := tensor.Linear(x, weight, tensor.Epilogue{Bias: bias})
 	fmt.Println(y.Shape(), tensor.Floats(y))
 	// Output: (1, 1, 2) [11 25]
+}
+
+// What follows a product is done where it is stored: here a bias, SiLU and a residual, which is the same for both rows.
+func ExampleEpilogue() {
+	weight := tensor.PackLinear(tensor.FromSlice([]float32{1, 2}, 1, 2)) // [out, in]
+	x := tensor.FromSlice([]float32{1, 2, 3, 4}, 2, 2)
+	y := tensor.Linear(x, weight, tensor.Epilogue{
+		Bias:     tensor.FromSlice([]float32{-5}, 1),
+		Act:      tensor.ActSiLU,
+		Residual: tensor.FromSlice([]float32{10}, 1, 1),
+	})
+	fmt.Printf("%.3f\n", tensor.Floats(y))
+	// Output: [10.000 15.985]
 }
 
 // A 3×3 kernel of ones adds up each pixel's neighbourhood; with stride 2 every other one.
 func ExampleConv2D() {
 	x := tensor.FromSlice([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 3, 3, 1)
 	ones := tensor.PackConv(tensor.Full(1, 1, 1, 3, 3)) // [out, in, kh, kw]
-	fmt.Println(tensor.Floats(tensor.Conv2D(x, ones, nil, 1, tensor.Pad(1))))
-	y := tensor.Conv2D(x, ones, nil, 2, tensor.Padding{Bottom: 1, Right: 1})
+	fmt.Println(tensor.Floats(tensor.Conv2D(x, ones, tensor.Epilogue{}, 1, tensor.Pad(1))))
+	y := tensor.Conv2D(x, ones, tensor.Epilogue{}, 2, tensor.Padding{Bottom: 1, Right: 1})
 	fmt.Println(y.Shape(), tensor.Floats(y))
 	// Output:
 	// [12 21 16 27 45 33 24 39 28]

@@ -49,11 +49,11 @@ func (g golden) run() *tensor.Tensor {
 	switch g.Op {
 	case "conv2d":
 		padding := tensor.Padding{Top: p.Top, Left: p.Left, Bottom: p.Bottom, Right: p.Right}
-		return first(tensor.Conv2D(last(x), tensor.PackConv(g.input(1)), g.input(2), p.Stride, padding))
+		return first(tensor.Conv2D(last(x), tensor.PackConv(g.input(1)), tensor.Epilogue{Bias: g.input(2)}, p.Stride, padding))
 	case "upsample_nearest":
 		return first(tensor.UpsampleNearest(last(x), p.Height, p.Width))
 	case "linear":
-		return tensor.Linear(x, tensor.PackLinear(g.input(1)), g.input(2))
+		return tensor.Linear(x, tensor.PackLinear(g.input(1)), tensor.Epilogue{Bias: g.input(2)})
 	case "matmul":
 		return tensor.MatMul(x, g.input(1))
 	case "group_norm":

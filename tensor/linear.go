@@ -56,23 +56,23 @@ func ReadWeight(e StoredPacker, w kernels.Stored, shape ...int) (*Weight, error)
 	return y, nil
 }
 
-// Linear returns x·wᵀ + bias: [..., out] for x [..., in], w from [PackLinear] of [out, in], bias [out] or nil.
-func Linear(x *Tensor, w *Weight, bias *Tensor) *Tensor {
-	e := w.check("Linear", false, x, bias)
+// Linear returns x·wᵀ with its epilogue: [..., out] for x [..., in], w from [PackLinear] of [out, in].
+func Linear(x *Tensor, w *Weight, ep Epilogue) *Tensor {
+	e := w.check("Linear", false, x, ep)
 	last := x.Dims() - 1
 	if last < 0 || x.Shape()[last] != w.In {
 		fail("Linear", fmt.Sprintf("want [..., %d]", w.In), x)
 	}
 	shape := x.Shape().Clone()
 	shape[last] = w.Out
-	y := alloc("Linear", e, shape)
-	e.Linear(y, Contiguous(x), w, orNil(bias))
+	y, ep := ep.result("Linear", e, shape)
+	e.Linear(y, Contiguous(x), w, ep)
 	return y
 }
 
-// check returns the engine of x, bias and w, and fails unless w was packed there, for this kind of layer, and bias fits.
-func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
-	e, packer := home(op, x, bias), "PackLinear"
+// check returns the engine of x, w and ep, and fails unless w was packed there, for this kind of layer, and ep fits.
+func (w *Weight) check(op string, conv bool, x *Tensor, ep Epilogue) Engine {
+	e, packer := home(op, x, ep.Bias, ep.Residual), "PackLinear"
 	if conv {
 		packer = "PackConv"
 	}
@@ -82,7 +82,7 @@ func (w *Weight) check(op string, conv bool, x, bias *Tensor) Engine {
 	case w.engine != device(e):
 		fail(op, fmt.Sprintf("the weight is packed for another engine, %s, than %s", nameOf(w.engine), nameOf(e)), x)
 	}
-	wantShape(op, "bias", bias, w.Out)
+	ep.check(op, x, w.Out)
 	return e
 }
 

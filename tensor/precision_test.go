@@ -33,17 +33,17 @@ func TestMixed(t *testing.T) {
 	plain := tensor.To(tensor.CPU{}, x)
 	require.Equal(t, tensor.Engine(mixed), tensor.Device(x))
 
-	linear := tensor.Linear(x, tensor.PackLinear(gaussian(mixed, 3, 30, 40)), bias)
+	linear := tensor.Linear(x, tensor.PackLinear(gaussian(mixed, 3, 30, 40)), tensor.Epilogue{Bias: bias})
 	w := gaussian(tensor.CPU{}, 3, 30, 40)
 	b := tensor.To(tensor.CPU{}, bias)
-	assert.InDeltaSlice(t, tensor.Floats(tensor.Linear(rounded(x), tensor.PackLinear(rounded(w)), b)), tensor.Floats(linear), 1e-5)
-	assert.NotEqual(t, tensor.Floats(tensor.Linear(plain, tensor.PackLinear(w), b)), tensor.Floats(linear))
+	assert.InDeltaSlice(t, tensor.Floats(tensor.Linear(rounded(x), tensor.PackLinear(rounded(w)), tensor.Epilogue{Bias: b})), tensor.Floats(linear), 1e-5)
+	assert.NotEqual(t, tensor.Floats(tensor.Linear(plain, tensor.PackLinear(w), tensor.Epilogue{Bias: b})), tensor.Floats(linear))
 
-	pointwise := tensor.Conv2D(x, tensor.PackConv(gaussian(mixed, 3, 30, 40, 1, 1)), bias, 1, tensor.Pad(0))
+	pointwise := tensor.Conv2D(x, tensor.PackConv(gaussian(mixed, 3, 30, 40, 1, 1)), tensor.Epilogue{Bias: bias}, 1, tensor.Pad(0))
 	assert.Equal(t, tensor.Floats(linear), tensor.Floats(pointwise))
 
-	conv := tensor.Conv2D(x, tensor.PackConv(gaussian(mixed, 4, 30, 40, 3, 3)), bias, 1, tensor.Pad(1))
-	assert.Equal(t, tensor.Floats(tensor.Conv2D(plain, tensor.PackConv(gaussian(tensor.CPU{}, 4, 30, 40, 3, 3)), b, 1, tensor.Pad(1))), tensor.Floats(conv))
+	conv := tensor.Conv2D(x, tensor.PackConv(gaussian(mixed, 4, 30, 40, 3, 3)), tensor.Epilogue{Bias: bias}, 1, tensor.Pad(1))
+	assert.Equal(t, tensor.Floats(tensor.Conv2D(plain, tensor.PackConv(gaussian(tensor.CPU{}, 4, 30, 40, 3, 3)), tensor.Epilogue{Bias: b}, 1, tensor.Pad(1))), tensor.Floats(conv))
 
 	assert.Equal(t, tensor.Floats(tensor.GroupNorm(plain, nil, nil, 4, 1e-5)), tensor.Floats(tensor.GroupNorm(x, nil, nil, 4, 1e-5)))
 	assert.Equal(t, tensor.Floats(tensor.Softmax(plain)), tensor.Floats(tensor.Softmax(x)))
@@ -61,9 +61,9 @@ func TestMixedIsAnotherEngine(t *testing.T) {
 	x := gaussian(tensor.CPU{}, 1, 3, 4)
 	require.ErrorContains(t, caught(func() { tensor.Add(x, tensor.To(mixed, x)) }), "different engines, tensor.CPU and tensor.CPU (mixed)")
 	w := tensor.PackLinear(tensor.To(mixed, x))
-	require.ErrorContains(t, caught(func() { tensor.Linear(x, w, nil) }), "another engine, tensor.CPU (mixed), than tensor.CPU")
+	require.ErrorContains(t, caught(func() { tensor.Linear(x, w, tensor.Epilogue{}) }), "another engine, tensor.CPU (mixed), than tensor.CPU")
 	arena := tensor.Borrow(mixed)
-	y := tensor.Linear(arena.Enter(x), w, nil)
+	y := tensor.Linear(arena.Enter(x), w, tensor.Epilogue{})
 	arena.Return(&y)
 	assert.Equal(t, tensor.Engine(tensor.CPU{}), tensor.Device(y))
 }

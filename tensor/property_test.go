@@ -206,12 +206,12 @@ func TestProducts(t *testing.T) {
 		m, k, n := rapid.IntRange(1, 20).Draw(t, "m"), rapid.IntRange(1, 20).Draw(t, "k"), rapid.IntRange(1, 40).Draw(t, "n")
 		batch := rapid.IntRange(1, 3).Draw(t, "batch")
 		a, b := count(batch, m, k), tensor.Affine(count(n, k), -1, 7) // whole numbers: every sum is exact
-		want := tensor.Linear(a, tensor.PackLinear(b), nil)
+		want := tensor.Linear(a, tensor.PackLinear(b), tensor.Epilogue{})
 		require.Equal(t, tensor.Floats(want), tensor.Floats(tensor.MatMulT(a, b)))
 		require.Equal(t, tensor.Floats(want), tensor.Floats(tensor.MatMul(a, tensor.Permute(b, 1, 0))))
 		stack := tensor.BroadcastTo(tensor.Reshape(b, 1, n, k), batch, n, k)
 		require.Equal(t, tensor.Floats(want), tensor.Floats(tensor.MatMulT(a, stack)))
-		picture := tensor.Conv2D(tensor.Reshape(a, batch, m, 1, k), tensor.PackConv(tensor.Reshape(b, n, k, 1, 1)), nil, 1, tensor.Pad(0))
+		picture := tensor.Conv2D(tensor.Reshape(a, batch, m, 1, k), tensor.PackConv(tensor.Reshape(b, n, k, 1, 1)), tensor.Epilogue{}, 1, tensor.Pad(0))
 		require.Equal(t, tensor.Floats(want), tensor.Floats(picture))
 	})
 }

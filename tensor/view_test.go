@@ -113,16 +113,19 @@ func TestEveryOperandMayBeAView(t *testing.T) {
 		args list
 		f    func(a list) *tensor.Tensor
 	}{
-		"Add": {list{cut(3, 4), line(4)}, func(a list) *tensor.Tensor { return tensor.Add(a[0], a[1]) }},
-		"AddPerChannel": {list{cut(2, 3, 4), cut(2, 4)}, func(a list) *tensor.Tensor {
-			return tensor.AddPerChannel(a[0], a[1])
-		}},
+		"Add":    {list{cut(3, 4), line(4)}, func(a list) *tensor.Tensor { return tensor.Add(a[0], a[1]) }},
 		"MatMul": {list{cut(3, 4), cut(4, 5)}, func(a list) *tensor.Tensor { return tensor.MatMul(a[0], a[1]) }},
 		"Linear": {list{cut(3, 4), cut(5, 4), line(5)}, func(a list) *tensor.Tensor {
-			return tensor.Linear(a[0], tensor.PackLinear(a[1]), a[2])
+			return tensor.Linear(a[0], tensor.PackLinear(a[1]), tensor.Epilogue{Bias: a[2]})
+		}},
+		"Linear on a residual": {list{cut(3, 4), cut(5, 4), cut(3, 5)}, func(a list) *tensor.Tensor {
+			return tensor.Linear(a[0], tensor.PackLinear(a[1]), tensor.Epilogue{Residual: a[2]})
+		}},
+		"Linear on a residual for all": {list{cut(2, 3, 4), cut(5, 4), cut(1, 3, 5)}, func(a list) *tensor.Tensor {
+			return tensor.Linear(a[0], tensor.PackLinear(a[1]), tensor.Epilogue{Residual: a[2]})
 		}},
 		"Conv2D": {list{cut(1, 3, 3, 2), cut(4, 2, 3, 3), line(4)}, func(a list) *tensor.Tensor {
-			return tensor.Conv2D(a[0], tensor.PackConv(a[1]), a[2], 1, tensor.Pad(1))
+			return tensor.Conv2D(a[0], tensor.PackConv(a[1]), tensor.Epilogue{Bias: a[2]}, 1, tensor.Pad(1))
 		}},
 		"GroupNorm": {list{cut(2, 3, 4), line(4), line(4)}, func(a list) *tensor.Tensor {
 			return tensor.GroupNorm(a[0], a[1], a[2], 2, 1e-5)

@@ -95,7 +95,7 @@ type evaluation struct {
 	Input
 	arena *tensor.Arena
 	n     int            // prompts
-	temb  *tensor.Tensor // [1, timeDim]
+	temb  *tensor.Tensor // [1, timeDim]: SiLU of the timestep's embedding
 }
 
 // forAll returns x for every prompt of the batch.
@@ -127,13 +127,13 @@ func (e *evaluation) selfAttention(site Site, x *tensor.Tensor) (tokens *tensor.
 	return x, p, done
 }
 
-// crossAttention returns what x [n or 1, tokens, c] reads of the prompts.
-func (e *evaluation) crossAttention(a *nn.Attention, x *tensor.Tensor) *tensor.Tensor {
+// crossAttention returns what x [n or 1, tokens, c] reads of the prompts, plus residual of that shape.
+func (e *evaluation) crossAttention(a *nn.Attention, x, residual *tensor.Tensor) *tensor.Tensor {
 	if e.Prompts == nil {
-		return a.Cross(x, e.Context)
+		return a.Cross(x, e.Context, residual)
 	}
 	kv := e.Prompts.read[a]
-	return a.Read(x, e.arena.Enter(kv[0]), e.arena.Enter(kv[1]))
+	return a.Read(x, e.arena.Enter(kv[0]), e.arena.Enter(kv[1]), residual)
 }
 
 // Forward returns the prediction [n, h, w, out] for the noisy latents: the noise or, for models trained so, the velocity. It returns
@@ -147,7 +147,7 @@ func (m *Model) Forward(ctx context.Context, in Input) (y *tensor.Tensor, err er
 	defer arena.Return(&y)
 	in.Sample, in.Context = arena.Enter(in.Sample), arena.Enter(in.Context)
 	sinusoids := arena.Enter(nn.Timesteps(in.Timestep, m.Config.BlockOutChannels[0], m.Config.FlipSinToCos, float32(m.Config.FreqShift)))
-	e := &evaluation{Input: in, arena: arena, n: in.prompts(), temb: m.timeEmbedding.Forward(sinusoids)}
+	e := &evaluation{Input: in, arena: arena, n: in.prompts(), temb: m.timeEmbedding.ForwardSiLU(sinusoids)}
 
 	x := m.convIn.Forward(in.Sample)
 	skips := []*tensor.Tensor{x}

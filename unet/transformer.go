@@ -18,6 +18,7 @@ type Transformer2D struct {
 // but their weights have different shapes in the file.
 type projection interface {
 	Forward(x *tensor.Tensor) *tensor.Tensor
+	ForwardAdd(x, residual *tensor.Tensor) *tensor.Tensor
 }
 
 func loadTransformer2D(s *weights.Scope, channels, heads int, cfg *Config) *Transformer2D {
@@ -44,7 +45,7 @@ func (t *Transformer2D) forward(x *tensor.Tensor, e *evaluation) (y *tensor.Tens
 	scope.Keep(&h)
 	h = t.Block.forward(tensor.Reshape(h, s[0], s[1]*s[2], s[3]), s[1], s[2], e)
 	scope.Keep(&h)
-	return tensor.Add(x, t.ProjOut.Forward(tensor.Reshape(h, -1, s[1], s[2], s[3])))
+	return t.ProjOut.ForwardAdd(tensor.Reshape(h, -1, s[1], s[2], s[3]), x)
 }
 
 // TransformerBlock is self-attention, cross-attention to the prompt and a feed-forward network, each behind a norm and around a shortcut.
@@ -78,10 +79,10 @@ func (b *TransformerBlock) forward(x *tensor.Tensor, h, w int, e *evaluation) (y
 	if e.Map != nil && p.Regions != nil {
 		e.Map(site, mapOf(site, b.Attn1, tokens, p))
 	}
-	x = tensor.Add(x, b.Attn1.Self(tokens, p))
+	x = b.Attn1.Self(tokens, x, p)
 	done()
 	scope.Keep(&x)
-	x = tensor.Add(x, e.crossAttention(b.Attn2, b.Norm2.Forward(x)))
+	x = e.crossAttention(b.Attn2, b.Norm2.Forward(x), x)
 	scope.Keep(&x)
-	return tensor.Add(x, b.FF.Forward(b.Norm3.Forward(x)))
+	return b.FF.Forward(b.Norm3.Forward(x), x)
 }

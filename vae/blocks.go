@@ -51,7 +51,7 @@ func (b *midBlock) forward(x *tensor.Tensor) (y *tensor.Tensor) {
 	if b.attn != nil {
 		s := x.Shape()
 		h := tensor.Reshape(b.norm.Forward(x), s[0], s[1]*s[2], s[3])
-		x = tensor.Add(x, tensor.Reshape(b.attn.Self(h, tensor.AttnParams{}), s...))
+		x = tensor.Reshape(b.attn.Self(h, tensor.Reshape(x, h.Shape()...), tensor.AttnParams{}), s...)
 	}
 	return b.resnets[1].Forward(x, nil)
 }

@@ -91,7 +91,7 @@ func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Te
 func (k *kernelList) linear(rows, in, out int) {
 	k.add(fmt.Sprintf("linear-%dx%dx%d", rows, in, out), 2*float64(rows)*float64(in)*float64(out), func() (*tensor.Tensor, operator) {
 		w, bias := tensor.PackLinear(k.normal(out, in)), k.normal(out)
-		return k.normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, bias) }
+		return k.normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, tensor.Epilogue{Bias: bias}) }
 	})
 }
 
@@ -105,7 +105,7 @@ func (k *kernelList) conv(side, in, out, kernel, stride int) {
 	k.add(name, 2*cells*float64(kernel*kernel*in)*float64(out), func() (*tensor.Tensor, operator) {
 		w, bias := tensor.PackConv(k.normal(out, in, kernel, kernel)), k.normal(out)
 		return k.normal(1, side, side, in), func(x *tensor.Tensor) *tensor.Tensor {
-			return tensor.Conv2D(x, w, bias, stride, tensor.Pad(kernel/2))
+			return tensor.Conv2D(x, w, tensor.Epilogue{Bias: bias}, stride, tensor.Pad(kernel/2))
 		}
 	})
 }

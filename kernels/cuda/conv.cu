@@ -2,7 +2,7 @@
 //
 //	dst[p, oy, ox, o] = act(Σ_ky,kx,c x[p, oy·stride + ky - top, ox·stride + kx - left, c]·w[o, (ky·kw + kx)·in + c] + bias[o]) + residual[p, oy, ox, o]
 //
-// where x [n, h, w, in] is 0 outside the picture. w [out, pitch] is packed (pack.cu). bias and residual may be null; act is SiLU, or nothing.
+// where x [n, h, w, in] is 0 outside the picture. w [out, pitch] is packed (pack.cu). bias and residual may be null; for act see epilogue.cuh.
 // k = kh·kw·in. blockIdx.x is the tile; tiles that follow each other share pixels of x.
 #include "picture.cuh"
 #include "product_f32.cuh"
@@ -21,12 +21,12 @@ __device__ __forceinline__ void conv(const Window& win, const float* x, const fl
 }
 
 // CONV is an entry point; for the tiles see gemm.cu.
-#define CONV(name, SIDE)                                                                                                                     \
-    extern "C" __global__ void __launch_bounds__(SIDE* SIDE)                                                                                 \
+#define CONV(name, SIDE)                                                                                                                        \
+    extern "C" __global__ void __launch_bounds__(SIDE* SIDE)                                                                                    \
         name(float* dst, const float* x, const float* w, const float* bias, const float* residual, uint32 n, uint32 h, uint32 width, uint32 in, \
-             uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, int silu) {        \
-        conv<SIDE>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                                      \
-                   Epilogue{dst, bias, residual, n * oh * ow, out, out, silu != 0});                                                         \
+             uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, uint32 act) {         \
+        conv<SIDE>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                                         \
+                   Epilogue{dst, bias, residual, n * oh * ow, out, out, act});                                                                  \
     }
 
 CONV(conv_f32_128, 16)
@@ -41,12 +41,12 @@ __device__ __forceinline__ void conv_half(const Window& win, const float* x, con
     product_half<Format>(Tile(), as, w, k, pitch, row, column, out);
 }
 
-#define CONV_HALF(name, Format, Tile)                                                                                                          \
-    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                             \
-        name(float* dst, const float* x, const uint16* w, const float* bias, const float* residual, uint32 n, uint32 h, uint32 width,          \
-             uint32 in, uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, int silu) { \
-        conv_half<Format, Tile>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                           \
-                                Epilogue{dst, bias, residual, n * oh * ow, out, out, silu != 0});                                              \
+#define CONV_HALF(name, Format, Tile)                                                                                                              \
+    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                          \
+        name(float* dst, const float* x, const uint16* w, const float* bias, const float* residual, uint32 n, uint32 h, uint32 width,              \
+             uint32 in, uint32 out, uint32 oh, uint32 ow, uint32 kw, uint32 stride, uint32 top, uint32 left, uint32 k, uint32 pitch, uint32 act) { \
+        conv_half<Format, Tile>(Window{h, width, in, oh, ow, kw, stride, top, left}, x, w, k, pitch,                                               \
+                                Epilogue{dst, bias, residual, n * oh * ow, out, out, act});                                                        \
     }
 
 CONV_HALF(conv_f16_128, F16, LargeHalf)

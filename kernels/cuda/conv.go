@@ -10,7 +10,9 @@ type Conv struct {
 }
 
 // Packed is the layout of its weight.
-func (c Conv) Packed() Packed { return Packed{c.Format, c.Out, c.C, c.KH * c.KW} }
+func (c Conv) Packed() Packed {
+	return Packed{Format: c.Format, Out: c.Out, In: c.C, Taps: c.KH * c.KW}
+}
 
 // Launch is dst [n, oh, ow, out] = x [n, h, w, c] convolved with the packed weight w, with the epilogue. In a format of 16 bits x is rounded
 // to it and the sums are in float32. dst must not overlap x.
@@ -27,5 +29,5 @@ func (c Conv) Launch(dst, x, w Pointer, ep Epilogue) Launch {
 	}
 	return Launch{"conv", "conv_" + c.Format.String() + "_" + tile.name, tile.grid(m, c.Out, 1), Dim{block, 1, 1}, 0, params(
 		dst, x, w, ep.Bias, ep.Residual, count(c.N), count(c.H), count(c.W), count(c.C), count(c.Out), count(c.OH), count(c.OW),
-		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), ep.SiLU)}
+		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), uint32(ep.Act))}
 }

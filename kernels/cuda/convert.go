@@ -34,6 +34,9 @@ func (f Format) Widen(dst, x Pointer, n int) Launch {
 type Packed struct {
 	Format        Format
 	Out, In, Taps int // Taps is kh·kw of a convolution, 1 of a linear layer
+	// Gated says that of a linear layer's rows the first half makes values and the second their gates. Its products store value·GELU(gate),
+	// half as many columns as there are rows.
+	Gated bool
 }
 
 // K is the inner index of the products.
@@ -51,5 +54,5 @@ func (p Packed) Bytes() int { return p.Out * p.Pitch() * p.Format.Size() }
 // Launch packs a float32 weight [out, in, taps].
 func (p Packed) Launch(dst, w Pointer) Launch {
 	return Launch{"pack", "pack_" + p.Format.String(), spread(count(p.Out, p.Pitch())), Dim{threads, 1, 1}, 0, params(
-		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()))}
+		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated)}
 }

@@ -4,7 +4,7 @@
 //
 // for a [m, k], whose rows begin lda elements apart, and dst [m, n], ldd apart. b is [n, k], each column's numbers side by side (a linear
 // layer's weight as PyTorch has it, "nt"), or [k, n] ("nn"), ldb apart. Matrix z of a batch begins z·…_batch elements on. bias and residual
-// may be null; act is SiLU, or nothing.
+// may be null; for act see epilogue.cuh.
 //
 // blockIdx is (tile, 0, z). Tiles that follow each other share rows of a, which they find in the second-level cache.
 #include "product_f32.cuh"
@@ -12,36 +12,36 @@
 
 template <int SIDE>
 __device__ __forceinline__ void gemm_nt(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n,
-                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, bool silu) {
+                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, uint32 act) {
     typedef TileF32<SIDE> T;
     typedef RowsSide<SIDE, MatrixRows<T::SLOTS>> Side;
     const uint32 tiles = (n + T::EDGE - 1) / T::EDGE; // side by side
     const uint32 row = blockIdx.x / tiles * T::EDGE, column = blockIdx.x % tiles * T::EDGE;
     const Side as(MatrixRows<T::SLOTS>(a, m, k, lda, row + Side::first(), Side::step()));
     const Side bs(MatrixRows<T::SLOTS>(b, n, k, ldb, column + Side::first(), Side::step()));
-    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, act});
 }
 
 template <int SIDE>
 __device__ __forceinline__ void gemm_nn(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n,
-                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, bool silu) {
+                                        uint32 k, uint32 lda, uint32 ldb, uint32 ldd, uint32 act) {
     typedef TileF32<SIDE> T;
     typedef RowsSide<SIDE, MatrixRows<T::SLOTS>> Side;
     const uint32 tiles = (n + T::EDGE - 1) / T::EDGE; // side by side
     const uint32 row = blockIdx.x / tiles * T::EDGE, column = blockIdx.x % tiles * T::EDGE;
     const Side as(MatrixRows<T::SLOTS>(a, m, k, lda, row + Side::first(), Side::step()));
     const ColumnsSide<SIDE> bs(b, k, n, ldb, column);
-    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+    product_f32<SIDE>(as, bs, k, row, column, Epilogue{dst, bias, residual, m, n, ldd, act});
 }
 
 // GEMM is an entry point. The small tile is for products that the large one does not cut into blocks for every multiprocessor.
 #define GEMM(name, SIDE, kind)                                                                                                                \
     extern "C" __global__ void __launch_bounds__(SIDE* SIDE)                                                                                  \
         name(float* dst, const float* a, const float* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k, uint32 lda,  \
-             uint32 ldb, uint32 ldd, uint64 a_batch, uint64 b_batch, uint64 dst_batch, int silu) {                                             \
+             uint32 ldb, uint32 ldd, uint64 a_batch, uint64 b_batch, uint64 dst_batch, uint32 act) {                                          \
         const uint64 z = blockIdx.z;                                                                                                          \
         kind<SIDE>(dst + z * dst_batch, a + z * a_batch, b + z * b_batch, bias, residual ? residual + z * dst_batch : residual, m, n, k, lda, \
-                   ldb, ldd, silu != 0);                                                                                                            \
+                   ldb, ldd, act);                                                                                                            \
     }
 
 GEMM(gemm_nt_f32_128, 16, gemm_nt)
@@ -52,18 +52,18 @@ GEMM(gemm_nn_f32_64, 8, gemm_nn)
 // gemm_half is dst = act(a·bᵀ + bias) + residual on the tensor cores, for a packed weight b [n, pitch] (pack.cu); a is rounded to its format.
 template <class Format, class Tile>
 __device__ __forceinline__ void gemm_half(float* dst, const float* a, const uint16* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k,
-                                          uint32 lda, uint32 pitch, uint32 ldd, bool silu) {
+                                          uint32 lda, uint32 pitch, uint32 ldd, uint32 act) {
     const uint32 tiles = (n + Tile::N - 1) / Tile::N; // side by side
     const uint32 row = blockIdx.x / tiles * Tile::M, column = blockIdx.x % tiles * Tile::N;
     const MatrixRows<Tile::SLOTS> as(a, m, k, lda, row + Tile::first(), Tile::STEP);
-    product_half<Format>(Tile(), as, b, k, pitch, row, column, Epilogue{dst, bias, residual, m, n, ldd, silu});
+    product_half<Format>(Tile(), as, b, k, pitch, row, column, Epilogue{dst, bias, residual, m, n, ldd, act});
 }
 
-#define GEMM_HALF(name, Format, Tile)                                                                                                            \
-    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                               \
-        name(float* dst, const float* a, const uint16* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k, uint32 lda,    \
-             uint32 pitch, uint32 ldd, int silu) {                                                                                               \
-        gemm_half<Format, Tile>(dst, a, b, bias, residual, m, n, k, lda, pitch, ldd, silu != 0);                                                 \
+#define GEMM_HALF(name, Format, Tile)                                                                                                         \
+    extern "C" __global__ void __launch_bounds__(Tile::THREADS, RESIDENT)                                                                     \
+        name(float* dst, const float* a, const uint16* b, const float* bias, const float* residual, uint32 m, uint32 n, uint32 k, uint32 lda, \
+             uint32 pitch, uint32 ldd, uint32 act) {                                                                                          \
+        gemm_half<Format, Tile>(dst, a, b, bias, residual, m, n, k, lda, pitch, ldd, act);                                                    \
     }
 
 GEMM_HALF(gemm_f16_128, F16, LargeHalf)

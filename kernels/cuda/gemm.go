@@ -1,13 +1,20 @@
 package cuda
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sowgen/sowgen/kernels"
+)
 
 // Epilogue is what happens to a product [m, n] on its way to memory: dst = act(product + bias) + residual.
 type Epilogue struct {
 	Bias     Pointer // [n], or null
-	SiLU     bool    // act is x·σ(x), else nothing
+	Act      kernels.Activation
 	Residual Pointer // laid out like dst, or null; may be dst
 }
+
+// geglu is what the products of a gated weight apply: the number after those of the activations.
+const geglu = kernels.QuickGELUAct + 1
 
 // Gemm is the shape of a matrix product.
 type Gemm struct {
@@ -31,7 +38,7 @@ func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
 	tile := tileFor(g.M, g.N, g.Batch)
 	return Launch{"gemm", kind + tile.name, tile.grid(g.M, g.N, g.Batch), Dim{tile.threads, 1, 1}, 0, params(
 		dst, a, b, ep.Bias, ep.Residual, count(g.M), count(g.N), count(g.K), count(lda), count(ldb), count(ldd),
-		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), ep.SiLU)}
+		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), uint32(ep.Act))}
 }
 
 // Linear is the shape of a linear layer on rows rows.
@@ -40,17 +47,24 @@ type Linear struct {
 	W    Packed
 }
 
-// Launch is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue. In a format of 16 bits x is rounded to it and the
-// sums are in float32. dst must not overlap x.
+// Launch is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue; dst is [rows, out/2] for a gated w, which has
+// no other activation and no residual. In a format of 16 bits x is rounded to it and the sums are in float32. dst must not overlap x.
 func (l Linear) Launch(dst, x, w Pointer, ep Epilogue) Launch {
+	ldd := l.W.Out
+	if l.W.Gated {
+		if ep.Act != kernels.None || ep.Residual != 0 {
+			panic(fmt.Errorf("cuda: %+v on a gated weight: want a bias at most", ep))
+		}
+		ldd, ep.Act = l.W.Out/2, geglu
+	}
 	if l.W.Format == F32 {
-		return Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch()}.Launch(dst, x, w, ep)
+		return Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch(), LdD: ldd}.Launch(dst, x, w, ep)
 	}
 	tile := tileFor(l.Rows, l.W.Out, 1)
 	count(l.Rows, l.W.K())
 	count(l.Rows, l.W.Out)
 	return Launch{"gemm", "gemm_" + l.W.Format.String() + "_" + tile.name, tile.grid(l.Rows, l.W.Out, 1), Dim{tile.halfThreads, 1, 1}, 0, params(
-		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(l.W.Out), ep.SiLU)}
+		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(ldd), uint32(ep.Act))}
 }
 
 // tile is the part of a product that a block of threads computes.

@@ -140,7 +140,7 @@ func TestProducts(t *testing.T) {
 					dst, ep, on := b.room(n), ep, Epilogue{}
 					if i < 2 {
 						require.NoError(b, Upload(b.Device, dst, ep.Residual)) // the residual may be dst
-						on = Epilogue{Bias: bias, SiLU: true, Residual: dst}
+						on = Epilogue{Bias: bias, Act: kernels.SiLUAct, Residual: dst}
 					} else {
 						ep = kernels.Epilogue{}
 					}
@@ -157,6 +157,41 @@ func TestProducts(t *testing.T) {
 					b.near(b.read(dst, n), want.Want, func(i int) float64 { return roundings * 0x1p-23 * want.Size[i] })
 				}
 			})
+		}
+	}
+}
+
+// TestActivations: each in the epilogue, and the gate of a gated weight, in tiles that are full and that are not.
+func TestActivations(t *testing.T) {
+	for _, f := range formats {
+		for _, s := range []struct{ rows, in, out int }{{1, 1, 1}, {5, 7, 3}, {67, 40, 65}, {130, 33, 96}} {
+			for _, test := range []struct {
+				act   kernels.Activation
+				gated bool
+			}{{kernels.GELUAct, false}, {kernels.QuickGELUAct, false}, {kernels.None, true}} {
+				t.Run(fmt.Sprint(f, s, test), func(t *testing.T) {
+					b := newBench(t)
+					l := Linear{s.rows, Packed{f, s.out, s.in, 1, test.gated}}
+					if test.gated {
+						l.W.Out *= 2
+					}
+					x, w, bias := f.rounded(b.random(s.rows*s.in)), f.rounded(b.random(l.W.Out*s.in)), b.random(l.W.Out)
+					packed, dst, n := b.room(l.W.Bytes()/4+1), b.room(s.rows*s.out), s.rows*s.out
+					b.Launch(l.W.Launch(packed, on(b, w)), l.Launch(dst, on(b, x), packed, Epilogue{Bias: on(b, bias), Act: test.act}))
+					product := kerneltest.Gemm(x, w, s.rows, s.in, l.W.Out, true, kernels.Epilogue{Bias: bias, Act: test.act})
+					want, size := product.Want, product.Size
+					if test.gated {
+						want, size = make([]float64, n), make([]float64, n)
+						for i := range want {
+							value := i/s.out*l.W.Out + i%s.out
+							v, g := product.Want[value], product.Want[value+s.out]
+							want[i] = v * g / 2 * math.Erfc(-g/math.Sqrt2)
+							size[i] = product.Size[value]*math.Abs(g) + math.Abs(v)*1.13*product.Size[value+s.out]
+						}
+					}
+					b.near(b.read(dst, n), want, func(i int) float64 { return float64(s.in+12) * 0x1p-23 * size[i] })
+				})
+			}
 		}
 	}
 }

@@ -20,10 +20,11 @@ func launches() []Launch {
 		Gemm{Batch: 1, M: 77, K: 40, N: 77}.Launch(256, 512, 768, Epilogue{}),
 	}
 	for _, f := range []Format{F32, F16, BF16} {
-		all = append(all, Packed{f, 320, 4, 9}.Launch(256, 512))
+		all = append(all, Packed{f, 320, 4, 9, false}.Launch(256, 512))
 		all = append(all,
-			Linear{4096, Packed{f, 640, 320, 1}}.Launch(256, 512, 768, Epilogue{}),
-			Linear{64, Packed{f, 1280, 1280, 1}}.Launch(256, 512, 768, Epilogue{Bias: 1024, SiLU: true, Residual: 256}),
+			Linear{4096, Packed{f, 640, 320, 1, false}}.Launch(256, 512, 768, Epilogue{}),
+			Linear{64, Packed{f, 1280, 1280, 1, false}}.Launch(256, 512, 768, Epilogue{Bias: 1024, Act: kernels.SiLUAct, Residual: 256}),
+			Linear{4096, Packed{f, 2560, 320, 1, true}}.Launch(256, 512, 768, Epilogue{Bias: 1024}),
 			Conv{2, 64, 64, 320, 640, 3, 3, 1, 1, 1, 64, 64, f}.Launch(256, 512, 768, Epilogue{}),
 			Conv{1, 8, 8, 1280, 1280, 3, 3, 1, 1, 1, 8, 8, f}.Launch(256, 512, 768, Epilogue{}),
 			Conv{1, 8, 8, 1280, 1280, 1, 1, 1, 0, 0, 8, 8, f}.Launch(256, 512, 768, Epilogue{}))

@@ -172,16 +172,17 @@ func TestWeight(t *testing.T) {
 		}
 		var w *tensor.Weight
 		var in *tensor.Tensor
-		var run func(*tensor.Tensor, *tensor.Weight, *tensor.Tensor) *tensor.Tensor
+		var run func(*tensor.Tensor, *tensor.Weight) *tensor.Tensor
 		if len(shape) == 2 {
-			w, in, run = tensor.PackLinear(x), tensor.Full(1, 3, shape[1]), tensor.Linear
+			w, in = tensor.PackLinear(x), tensor.Full(1, 3, shape[1])
+			run = func(x *tensor.Tensor, w *tensor.Weight) *tensor.Tensor { return tensor.Linear(x, w, tensor.Epilogue{}) }
 		} else {
 			w, in = tensor.PackConv(x), tensor.Full(1, 1, 4, 5, shape[1])
-			run = func(x *tensor.Tensor, w *tensor.Weight, b *tensor.Tensor) *tensor.Tensor {
-				return tensor.Conv2D(x, w, b, 1, tensor.Pad(1))
+			run = func(x *tensor.Tensor, w *tensor.Weight) *tensor.Tensor {
+				return tensor.Conv2D(x, w, tensor.Epilogue{}, 1, tensor.Pad(1))
 			}
 		}
-		want := tensor.Floats(run(in, w, nil))
+		want := tensor.Floats(run(in, w))
 		for dtype, data := range map[string][]byte{
 			"F64":  encode(x, 8, func(v float32) uint64 { return math.Float64bits(float64(v)) }),
 			"F32":  encode(x, 4, func(v float32) uint64 { return uint64(math.Float32bits(v)) }),
@@ -193,10 +194,10 @@ func TestWeight(t *testing.T) {
 			s := weights.NewScope(weights.Rename(d, func(name string) string { return strings.TrimPrefix(name, "old.") }))
 			got := s.Weight("w", shape...)
 			require.NoError(t, s.Err())
-			assert.Equal(t, want, tensor.Floats(run(in, got, nil)), "%s %v", dtype, shape)
+			assert.Equal(t, want, tensor.Floats(run(in, got)), "%s %v", dtype, shape)
 		}
 		s := weights.NewScope(memory{"w": x})
-		assert.Equal(t, want, tensor.Floats(run(in, s.Weight("w", shape...), nil)))
+		assert.Equal(t, want, tensor.Floats(run(in, s.Weight("w", shape...))))
 		require.NoError(t, s.Err())
 	}
 }
@@ -235,7 +236,7 @@ func TestOn(t *testing.T) {
 		w, b := s.Weight("w", 2, 2), s.Tensor("b", 2)
 		require.NoError(t, s.Err(), name)
 		assert.Equal(t, tensor.Engine(e), tensor.Device(b), name)
-		assert.Equal(t, tensor.Engine(e), tensor.Device(tensor.Linear(tensor.To(e, tensor.New(1, 2)), w, b)), name)
+		assert.Equal(t, tensor.Engine(e), tensor.Device(tensor.Linear(tensor.To(e, tensor.New(1, 2)), w, tensor.Epilogue{Bias: b})), name)
 		assert.Equal(t, tensor.Engine(e), tensor.Device(s.Tensor("missing", 3)), name)
 	}
 	s := weights.NewScope(weights.On(e, d))

@@ -17,12 +17,13 @@ func (s suite) arena(t *testing.T) {
 	bias := s.on(random(3, c), c)
 	block := func(x *tensor.Tensor) (y *tensor.Tensor) {
 		defer tensor.Tidy(x).Keep(&y)
-		down := tensor.Conv2D(tensor.GroupNormSiLU(x, bias, bias, 8, 1e-5), conv, bias, 2, tensor.Pad(1))
+		down := tensor.Conv2D(tensor.GroupNormSiLU(x, bias, bias, 8, 1e-5), conv, tensor.Epilogue{Bias: bias}, 2, tensor.Pad(1))
 		y = tensor.Add(x, tensor.UpsampleNearest(down, h, w))
 		tokens := tensor.Reshape(tensor.LayerNorm(y, bias, nil, 1e-5), n, h*w, c)
 		tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 4})
-		tokens = tensor.GEGLU(tensor.Linear(tensor.Concat(0, tensor.Slice(tokens, 0, 1, 2), tensor.Slice(tokens, 0, 0, 1)), wide, nil))
-		return tensor.Add(y, tensor.AddPerChannel(tensor.Reshape(tokens, n, h, w, c), tensor.Reshape(tensor.Mean(tokens, 1), n, c)))
+		tokens = tensor.GEGLU(tensor.Linear(tensor.Concat(0, tensor.Slice(tokens, 0, 1, 2), tensor.Slice(tokens, 0, 0, 1)), wide, tensor.Epilogue{}))
+		y = tensor.Conv2D(tensor.Reshape(tokens, n, h, w, c), conv, tensor.Epilogue{Act: tensor.ActSiLU, Residual: y}, 1, tensor.Pad(1))
+		return tensor.Conv2D(y, conv, tensor.Epilogue{Bias: bias, Residual: tensor.Slice(y, 0, 1, 2)}, 1, tensor.Pad(1))
 	}
 	x := s.on(random(4, n*h*w*c), n, h, w, c)
 	want := tensor.Floats(block(block(x)))

@@ -146,11 +146,14 @@ func (d *device) MatMul(dst, a, b *tensor.Tensor, batch, m, k, n int, transB boo
 }
 func (d *device) PackLinear(w *tensor.Tensor) any { return cpu.PackLinear(d.host(w)) }
 func (d *device) PackConv(w *tensor.Tensor) any   { return cpu.PackConv(d.host(w)) }
-func (d *device) Linear(dst, x *tensor.Tensor, w *tensor.Weight, bias *tensor.Tensor) {
-	cpu.Linear(d.host(dst), d.host(x), w, d.host(bias))
+func (d *device) Linear(dst, x *tensor.Tensor, w *tensor.Weight, ep tensor.Epilogue) {
+	cpu.Linear(d.host(dst), d.host(x), w, d.epilogue(ep))
 }
-func (d *device) Conv2D(dst, x *tensor.Tensor, w *tensor.Weight, bias *tensor.Tensor, g tensor.ConvGeometry) {
-	cpu.Conv2D(d.host(dst), d.host(x), w, d.host(bias), g)
+func (d *device) Conv2D(dst, x *tensor.Tensor, w *tensor.Weight, ep tensor.Epilogue, g tensor.ConvGeometry) {
+	cpu.Conv2D(d.host(dst), d.host(x), w, d.epilogue(ep), g)
+}
+func (d *device) epilogue(ep tensor.Epilogue) tensor.Epilogue {
+	return tensor.Epilogue{Bias: d.host(ep.Bias), Act: ep.Act, Residual: d.host(ep.Residual)}
 }
 func (d *device) GroupNorm(dst, x, gamma, beta *tensor.Tensor, groups int, eps float32, silu bool) {
 	cpu.GroupNorm(d.host(dst), d.host(x), d.host(gamma), d.host(beta), groups, eps, silu)
@@ -216,6 +219,6 @@ func TestDeviceOperators(t *testing.T) {
 		tensor.Add(x, tensor.To(cpu, x))
 	})
 	w := tensor.PackLinear(tensor.New(2, 4))
-	refused("packed for another engine", func() { tensor.Linear(x, w, nil) })
+	refused("packed for another engine", func() { tensor.Linear(x, w, tensor.Epilogue{}) })
 	refused("on *tensortest_test.device: out of device memory", func() { tensor.NewOn(d, 1<<40) })
 }

@@ -363,23 +363,48 @@ func (s suite) matMul(t *testing.T) {
 func (s suite) linear(t *testing.T) {
 	for _, shape := range [][3]int{{1, 1, 1}, {3, 7, 13}, {77, 33, 31}, {1, 320, 1280}, {13, 770, 3}, {130, 64, 129}} {
 		rows, in, out := shape[0], shape[1], shape[2]
-		for _, withBias := range []bool{false, true} {
-			t.Run(fmt.Sprint(shape, withBias), func(t *testing.T) {
-				x, w := random(12, rows*in), random(13, out*in)
-				x[len(x)/2] = nan
-				xt, wt := s.on(x, rows, in), s.on(w, out, in)
-				var bias []float32
-				var bt *tensor.Tensor
-				if withBias {
-					bias = random(14, out)
-					bt = s.on(bias, out)
-				}
-				packed := tensor.PackLinear(wt)
-				s.check(t, matMul(x, w, bias, 1, rows, in, out, true), []int{rows, out}, []*tensor.Tensor{xt, wt, bt}, func(dst *tensor.Tensor) {
-					s.e.Linear(dst, xt, packed, bt)
-				})
-			})
-		}
+		t.Run(fmt.Sprint(shape), func(t *testing.T) {
+			x, w := random(12, rows*in), random(13, out*in)
+			x[len(x)/2] = nan
+			xt, wt := s.on(x, rows, in), s.on(w, out, in)
+			packed := tensor.PackLinear(wt)
+			s.epilogues(t, []int{rows, out}, []*tensor.Tensor{xt, wt}, func(bias []float32) result {
+				return matMul(x, w, bias, 1, rows, in, out, true)
+			}, func(dst *tensor.Tensor, ep tensor.Epilogue) { s.e.Linear(dst, xt, packed, ep) })
+		})
+	}
+}
+
+// epilogues runs a product of the given shape with its epilogues: want is what it gives with a bias, or without one.
+func (s suite) epilogues(t *testing.T, shape []int, inputs []*tensor.Tensor, want func(bias []float32) result, run func(dst *tensor.Tensor, ep tensor.Epilogue)) {
+	out := shape[len(shape)-1]
+	bias, residual := random(14, out), random(17, product(shape))
+	residual[len(residual)/3] = nan
+	plain, biased := want(nil), want(bias)
+	for _, test := range []struct {
+		bias     bool
+		act      tensor.Activation
+		residual bool
+	}{
+		{false, tensor.NoAct, false}, {true, tensor.NoAct, false}, {false, tensor.NoAct, true}, {true, tensor.NoAct, true},
+		{true, tensor.ActSiLU, false}, {false, tensor.ActSiLU, true}, {true, tensor.ActGELU, true}, {true, tensor.ActQuickGELU, false},
+	} {
+		t.Run(fmt.Sprintf("%+v", test), func(t *testing.T) {
+			ep, r := tensor.Epilogue{Act: test.act}, plain
+			if test.bias {
+				ep.Bias, r = s.on(bias, out), biased
+			}
+			if test.residual {
+				ep.Residual, r = s.on(residual, shape...), r.epilogue(test.act, residual)
+			} else {
+				r = r.epilogue(test.act, nil)
+			}
+			s.check(t, r, shape, append(inputs, ep.Bias, ep.Residual), func(dst *tensor.Tensor) { run(dst, ep) })
+			if test.residual { // in place
+				run(ep.Residual, ep)
+				r.check(t, tensor.Floats(ep.Residual))
+			}
+		})
 	}
 }
 
@@ -399,33 +424,28 @@ func (s suite) conv2D(t *testing.T) {
 		{[]int{1, 20, 17, 32}, []int{64, 32, 3, 3}, tensor.ConvGeometry{Stride: 1, Padding: tensor.Pad(1)}},
 		{[]int{1, 6, 5, 3}, []int{4, 3, 4, 2}, tensor.ConvGeometry{Stride: 1, Padding: tensor.Padding{Top: 5, Bottom: 5}}},
 	} {
-		for _, withBias := range []bool{false, true} {
-			t.Run(fmt.Sprint(test, withBias), func(t *testing.T) {
-				x, w := random(15, product(test.shape)), random(16, product(test.kernel))
-				xt, wt := s.on(x, test.shape...), s.on(w, test.kernel...)
-				var bias []float32
-				var bt *tensor.Tensor
-				if withBias {
-					bias = random(17, test.kernel[0])
-					bt = s.on(bias, test.kernel[0])
-				}
-				r, shape := conv2D(x, test.shape, w, test.kernel, bias, test.g)
-				packed := tensor.PackConv(wt)
-				s.check(t, r, shape, []*tensor.Tensor{xt, wt, bt}, func(dst *tensor.Tensor) { s.e.Conv2D(dst, xt, packed, bt, test.g) })
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			x, w := random(15, product(test.shape)), random(16, product(test.kernel))
+			xt, wt := s.on(x, test.shape...), s.on(w, test.kernel...)
+			packed := tensor.PackConv(wt)
+			want := func(bias []float32) result {
+				r, _ := conv2D(x, test.shape, w, test.kernel, bias, test.g)
+				return r
+			}
+			_, shape := conv2D(x, test.shape, w, test.kernel, nil, test.g)
+			s.epilogues(t, shape, []*tensor.Tensor{xt, wt}, want, func(dst *tensor.Tensor, ep tensor.Epilogue) { s.e.Conv2D(dst, xt, packed, ep, test.g) })
 
-				// Every output that reads a NaN is one. Algorithms that work in tiles may spread it to their neighbours.
-				x[len(x)/2] = nan
-				xt = s.on(x, test.shape...)
-				r, _ = conv2D(x, test.shape, w, test.kernel, bias, test.g)
-				dst := tensor.NewOn(s.e, shape...)
-				s.e.Conv2D(dst, xt, packed, bt, test.g)
-				for i, v := range tensor.Floats(dst) {
-					if math.IsNaN(r.want[i]) && v == v {
-						t.Fatalf("element %d reads a NaN and is %v", i, v)
-					}
+			// Every output that reads a NaN is one. Algorithms that work in tiles may spread it to their neighbours.
+			x[len(x)/2] = nan
+			dst := tensor.NewOn(s.e, shape...)
+			s.e.Conv2D(dst, s.on(x, test.shape...), packed, tensor.Epilogue{}, test.g)
+			got := tensor.Floats(dst)
+			for i, v := range want(nil).want {
+				if math.IsNaN(v) && got[i] == got[i] {
+					t.Fatalf("element %d reads a NaN and is %v", i, got[i])
 				}
-			})
-		}
+			}
+		})
 	}
 }
 

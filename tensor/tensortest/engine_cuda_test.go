@@ -32,8 +32,8 @@ func network() (err error) {
 	regions := &tensor.Regions{Height: 2, Width: 2, Labels: []uint8{0, 0, 1, 1}, Rules: [][]tensor.Rule{{{}, {Target: 0.5}}, {{}, {}}}}
 	arena := tensor.Borrow(e)
 	x := arena.Enter(tensor.Full(1, 1, 2, 2, 8))
-	x = tensor.Conv2D(tensor.GroupNorm(x, nil, nil, 2, 1e-5), conv, nil, 1, tensor.Pad(1))
-	tokens := tensor.Linear(tensor.Reshape(x, 1, 4, 8), linear, nil)
+	x = tensor.Conv2D(tensor.GroupNorm(x, nil, nil, 2, 1e-5), conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+	tokens := tensor.Linear(tensor.Reshape(x, 1, 4, 8), linear, tensor.Epilogue{})
 	tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 2, Regions: regions, Mass: make([]float32, 8)})
 	tokens = tensor.Add(tokens, tensor.Gather(tensor.Reshape(tokens, 4, 8), []int32{3, 2, 1, 0}))
 	arena.Return(&tokens)

@@ -152,6 +152,28 @@ func conv2D(x []float32, shape []int, w []float32, kernel []int, bias []float32,
 	return r, []int{n, oh, ow, o}
 }
 
+// epilogue is act(r) + residual, either of which may be nothing. A bias is in r already.
+func (r result) epilogue(act tensor.Activation, residual []float32) result {
+	f := map[tensor.Activation]tensor.UnaryOp{tensor.ActSiLU: tensor.OpSiLU, tensor.ActGELU: tensor.OpGELU, tensor.ActQuickGELU: tensor.OpQuickGELU}
+	y := newResult(len(r.want))
+	for i, x := range r.want {
+		y.want[i], y.bound[i] = x, r.bound[i]
+		if op, ok := f[act]; ok { // whose slope is at most 1.13
+			want, roundings, size := unary(op, x, 0, 0)
+			y.set(i, want, roundings, size)
+			y.bound[i] += 1.13 * r.bound[i]
+		}
+		if residual != nil {
+			y.want[i] += float64(residual[i])
+			y.bound[i] += 2 * unit * (math.Abs(x) + math.Abs(float64(residual[i])))
+		}
+		if math.IsNaN(y.want[i]) {
+			y.bound[i] = 0
+		}
+	}
+	return y
+}
+
 // normalise is x over the elements that group gives the same number, then gamma and beta by the last axis, c.
 func normalise(x, gamma, beta []float32, c, groups int, group func(i int) int, eps float32, silu bool) result {
 	count, mean, size, squares := make([]float64, groups), make([]float64, groups), make([]float64, groups), make([]float64, groups)
