@@ -58,10 +58,7 @@ const (
 // Memory estimates what a run would take. A run for which there is no room is a [*MemoryError]. Nothing is computed, planned or, with
 // [LowMemory], loaded.
 func (p *Pipeline) Memory(req Request) (Memory, error) {
-	r := &run{Pipeline: p, Params: p.Defaults, plan: plan.Plan{Prompt: req.Prompt}}
-	if req.Params != nil {
-		r.Params = *req.Params
-	}
+	r := &run{Pipeline: p, Params: p.params(&req, req.Task), plan: plan.Plan{Prompt: req.Prompt}}
 	if err := r.Params.Validate(p.vae.Config.Factor()); err != nil {
 		return Memory{}, err
 	}

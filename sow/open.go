@@ -12,6 +12,7 @@ import (
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/builtin"
+	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
@@ -88,7 +89,7 @@ func (p *Pipeline) open(fsys fs.FS) (err error) {
 	case autoencoder.InChannels != 3 || autoencoder.OutChannels != 3:
 		return fmt.Errorf("vae/config.json has %d channels in and %d out, want pictures of 3", autoencoder.InChannels, autoencoder.OutChannels)
 	}
-	if p.Defaults, err = readDefaults(fsys, &network, &autoencoder); err != nil {
+	if p.Defaults, p.tasks, err = readDefaults(fsys, &network, &autoencoder); err != nil {
 		return err
 	}
 	p.text = newNetwork(p, fsys, "text_encoder", "model", text, clip.Load)
@@ -121,7 +122,7 @@ func Defaults(fsys fs.FS) (Params, error) {
 	if err != nil {
 		return Params{}, fmt.Errorf("sow: %w", err)
 	}
-	p, err := readDefaults(fsys, &network, &autoencoder)
+	p, _, err := readDefaults(fsys, &network, &autoencoder)
 	if err != nil {
 		return p, fmt.Errorf("sow: %w", err)
 	}
@@ -131,37 +132,51 @@ func Defaults(fsys fs.FS) (Params, error) {
 // maxDefaults bounds sow.json.
 const maxDefaults = 1 << 20
 
-// readDefaults returns DefaultParams at the model's size, changed by its sow.json if it has one.
-func readDefaults(fsys fs.FS, network *unet.Config, autoencoder *vae.Config) (Params, error) {
-	p := DefaultParams()
+// readDefaults returns DefaultParams at the model's size, changed by its sow.json if it has one, and those of the tasks.
+func readDefaults(fsys fs.FS, network *unet.Config, autoencoder *vae.Config) (p Params, tasks map[plan.Task]Params, err error) {
+	p = DefaultParams()
 	factor := autoencoder.Factor()
 	if side := network.SampleSize; len(side) > 0 { // [height, width] or one number, in latent cells
 		p.Height, p.Width = side[0]*factor, side[len(side)-1]*factor
 	}
-	f, err := fsys.Open("sow.json")
+	file := struct {
+		Size  [2]int                        `json:"size"` // width, height
+		Tasks map[plan.Task]json.RawMessage `json:"tasks"`
+		*Params
+	}{Size: [2]int{p.Width, p.Height}, Params: &p}
+	data, err := readLimited(fsys, "sow.json", maxDefaults)
+	if err == nil {
+		err = decodeStrictly(data, &file)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
+		err = nil
+	}
+	if err == nil {
+		p.Width, p.Height = file.Size[0], file.Size[1]
+		err = p.Validate(factor)
+	}
+	if err == nil {
+		tasks, err = tasksOf(p, file.Tasks, factor)
 	}
 	if err != nil {
-		return p, err
+		err = fmt.Errorf("sow.json: %w", err)
+	}
+	return p, tasks, err
+}
+
+// readLimited reads a file of which no more than limit bytes count.
+func readLimited(fsys fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDefaults))
-	if err != nil {
-		return p, fmt.Errorf("sow.json: %w", err)
-	}
-	file := struct {
-		Size [2]int `json:"size"` // width, height
-		*Params
-	}{[2]int{p.Width, p.Height}, &p}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// decodeStrictly reads JSON in which every key must be known: a misspelt one would be silently ignored otherwise.
+func decodeStrictly(data []byte, to any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil {
-		return p, fmt.Errorf("sow.json: %w", err)
-	}
-	p.Width, p.Height = file.Size[0], file.Size[1]
-	if err := p.Validate(factor); err != nil {
-		return p, fmt.Errorf("sow.json: %w", err)
-	}
-	return p, nil
+	return d.Decode(to)
 }

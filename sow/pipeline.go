@@ -23,7 +23,8 @@ import (
 // Pipeline is a loaded model. It is safe for concurrent use.
 type Pipeline struct {
 	Model     string // what Open was asked for
-	Defaults  Params // the model's own: DefaultParams changed by its size and its sow.json
+	Defaults  Params // the model's own for a normal picture: DefaultParams changed by its size and its sow.json; For has those of other tasks
+	tasks     map[plan.Task]Params
 	tokenizer *clip.Tokenizer
 	text      *network[clip.Config, *clip.Model]
 	unet      *network[unet.Config, *unet.Model]
@@ -41,9 +42,13 @@ type Request struct {
 	Prompt     string
 	Conditions []Condition // none for method text, else at least one
 	Seed       uint64      // of torch's CPU generator: the same numbers as a PyTorch script's
-	Params     *Params     // nil: the model's Defaults
-	Planner    plan.Planner
-	Progress   func(Event) // called from Generate's goroutine; may be nil
+	Params     *Params     // nil: those of the task
+	// Task is what kind of picture it is; empty: what the plan says. ParamsFor are a task's numbers if Params is nil; nil: the model's, [Pipeline.For].
+	// It is asked before anything is planned, and again when the plan has said the task, which changes neither the method nor the size.
+	Task      plan.Task
+	ParamsFor func(plan.Task) Params
+	Planner   plan.Planner
+	Progress  func(Event) // called from Generate's goroutine; may be nil
 	// Capture, if not nil, takes what the attention did. Watching costs time, and as sums then run in another order, the last bits of the
 	// picture.
 	Capture *capture.Capture
@@ -116,11 +121,7 @@ func (r *run) draw(ctx context.Context) (*tensor.Tensor, error) {
 
 // newRun checks the request, lets the planner plan and puts every condition in its place.
 func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
-	r := &run{Pipeline: p, Params: p.Defaults, capture: req.Capture, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
-	if req.Params != nil {
-		r.Params = *req.Params
-	}
-	r.Params = r.settled()
+	r := &run{Pipeline: p, Params: p.params(&req, req.Task), capture: req.Capture, prompts: map[string]*tensor.Tensor{}, progress: progress{tell: req.Progress, started: time.Now()}}
 	factor := p.vae.Config.Factor()
 	if err := r.Params.Validate(factor); err != nil {
 		return nil, err
@@ -134,14 +135,9 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 	if len(req.Conditions) > maxConditions {
 		return nil, badParam("conditions", len(req.Conditions), fmt.Sprintf("want at most %d: their regions could not be told apart", maxConditions))
 	}
-	var err error
-	if r.ddim, err = sampler.New(p.scheduler, r.Steps, r.Inversion); err != nil {
-		return nil, fmt.Errorf("sow: %w", err)
-	}
-	r.replace, r.back, r.late = r.nodes()
 	r.noise = sampler.NewNoise(req.Seed)
 	r.report = Report{
-		Model: p.Model, Version: Version(), Method: r.Method, Seed: req.Seed, Width: r.Width, Height: r.Height, Params: r.Params,
+		Model: p.Model, Version: Version(), Method: r.Method, Seed: req.Seed, Width: r.Width, Height: r.Height,
 		Precision:   precisionOf(p.engine),
 		Evaluations: map[Stage]int{}, Seconds: map[Stage]float64{},
 	}
@@ -164,6 +160,15 @@ func (p *Pipeline) newRun(ctx context.Context, req Request) (*run, error) {
 			r.plan.Others = append(r.plan.Others, place)
 		}
 	}
+	if err := r.take(&req); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.ddim, err = sampler.New(p.scheduler, r.Steps, r.Inversion); err != nil {
+		return nil, fmt.Errorf("sow: %w", err)
+	}
+	r.report.Params = r.Params
+	r.replace, r.back, r.late = r.nodes()
 	r.progress.total = r.estimate()
 	if r.report.Memory, err = r.fit(); err != nil {
 		return nil, err

@@ -41,6 +41,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"method":             {"", "SOW", "img2img"},
 		"keep":               {"", "grey"},
 		"face-mask":          {"", "oval"},
+		"task":               {"", "portrait"},
 		"face-index":         {"", "0", "-1", "abc", "2", huge},
 		"planner":            {"", "gpt"},
 		"inversion":          {"", "ref018"},
@@ -243,6 +244,8 @@ var hostile = []struct {
 
 	{"defaults out of range", "sow.json", become(`{"steps": 0}`), []string{"sow.json", "steps 0"}},
 	{"defaults misspelt", "sow.json", become(`{"stepz": 10}`), []string{"sow.json", "stepz"}},
+	{"defaults of no task", "sow.json", become(`{"tasks": {"portrait": {}}}`), []string{"sow.json", "portrait", "style"}},
+	{"a task's defaults out of range", "sow.json", become(`{"tasks": {"style": {"steps": 0}}}`), []string{"sow.json", "style", "steps 0"}},
 	{"defaults of nothing", "sow.json", become(`x`), []string{"sow.json"}},
 
 	{"empty weights", "vae/diffusion_pytorch_model.safetensors", become(""), []string{"vae/diffusion_pytorch_model.safetensors"}},

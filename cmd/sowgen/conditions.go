@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -11,6 +12,7 @@ import (
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/face"
 	"github.com/sowgen/sowgen/sow/picture"
+	"github.com/sowgen/sowgen/sow/plan"
 )
 
 // auto stands for a mask or a box that is not given, before one that is.
@@ -37,7 +39,27 @@ func (g *generate) addConditionFlags(fs *pflag.FlagSet) {
 	fs.Var(choice[string]{&g.keep, []string{"white", "black"}}, "keep", "which colour of the mask is kept")
 	fs.Var(choice[face.Shape]{&g.faceMask, []face.Shape{face.Ellipse, face.Box}}, "face-mask", "what is kept of a face that is found")
 	fs.Var(facesValue{&g.faceIndex}, "face-index", "which of several faces, as sowgen face numbers them: 1 is the largest")
-	fs.Var(boxesValue{&g.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8")
+	fs.Var(boxesValue{&g.boxes}, "box", "where the condition goes on the canvas, in pixels, whatever is planned; snaps to multiples of 8; or whole")
+}
+
+// addTaskFlag adds the flag that settles the task.
+func (g *generate) addTaskFlag(fs *pflag.FlagSet) {
+	fs.Var(choice[plan.Task]{&g.task, plan.Tasks}, "task", "keep the condition as it is, or let the text change something about it, or how all is drawn; as planned if not given")
+}
+
+// whole stands for a box of the whole canvas, whose size is the model's to say.
+const whole = "whole"
+
+var wholeCanvas = image.Rect(0, 0, math.MaxInt32, math.MaxInt32)
+
+// coverCanvas gives the canvas's size to every condition whose box it is.
+func coverCanvas(request *sow.Request, in *inputs, width, height int) {
+	for i := range request.Conditions {
+		if c := &request.Conditions[i]; c.Box == wholeCanvas {
+			c.Box = image.Rect(0, 0, width, height)
+			in.Conditions[i].Box = xywh(c.Box)
+		}
+	}
 }
 
 // readConditions reads the conditions: the first --mask and --box are those of the first, the second of the second.
@@ -72,7 +94,7 @@ func (g *generate) readConditions() (conditions []sow.Condition, in []inputCondi
 		}
 		if i < len(g.boxes) && !g.boxes[i].Empty() {
 			c.Box = g.boxes[i]
-			from.Box = []int{c.Box.Min.X, c.Box.Min.Y, c.Box.Dx(), c.Box.Dy()}
+			from.Box = xywh(c.Box)
 		}
 		conditions, in = append(conditions, c), append(in, from)
 	}
@@ -115,7 +137,9 @@ func (v boxesValue) String() string {
 	var words []string
 	for _, b := range *v.boxes {
 		word := auto
-		if !b.Empty() {
+		if b == wholeCanvas {
+			word = whole
+		} else if !b.Empty() {
 			word = fmt.Sprintf("%d,%d,%d,%d", b.Min.X, b.Min.Y, b.Dx(), b.Dy())
 		}
 		words = append(words, word)
@@ -125,13 +149,13 @@ func (v boxesValue) String() string {
 func (v boxesValue) Type() string { return "x,y,w,h" }
 
 func (v boxesValue) Set(s string) error {
-	if s == auto {
-		*v.boxes = append(*v.boxes, image.Rectangle{})
+	if s == auto || s == whole {
+		*v.boxes = append(*v.boxes, map[string]image.Rectangle{whole: wholeCanvas}[s])
 		return nil
 	}
 	n, err := numbers(strings.Split(s, ","))
 	if err != nil || len(n) != 4 {
-		return errors.New("want x,y,width,height in pixels of the canvas, such as 128,0,256,256")
+		return errors.New("want x,y,width,height in pixels of the canvas, such as 128,0,256,256, or whole")
 	}
 	if n[2] < 1 || n[3] < 1 {
 		return fmt.Errorf("a box of %dx%d is empty: want a width and a height of at least 1", n[2], n[3])

@@ -36,6 +36,7 @@ type generate struct {
 	faceIndex  []int // 0: the largest
 	boxes      []image.Rectangle
 	planner    string
+	task       plan.Task // "": the plan's
 	ask        plannerFlags
 	plan       string
 	rules      string
@@ -79,6 +80,11 @@ picture, and method inpaint replaces the latents of that place after every step.
 Without --box the planner places it: words in the prompt such as "on the left", "close-up" or "full body"
 move it; or a model that sees pictures decides (--planner gemini or openai, see sowgen plan --help). --save-plan
 writes what was planned as JSON, which may be edited and given back with --plan.
+
+The task decides how long the condition is held: normal keeps it; attribute lets the text change something about it,
+glasses or the colour of the hair; style lets all of it be drawn in another way. A planner says which it is, rules by
+words such as "a watercolour painting of" or "hair dyed pink"; --task says it in any case. To edit a whole picture
+give it with --mask auto --box whole.
 
 When it does not look right:
   the face is blurred or changed    --late-overwrite every, then --blend feather or poisson; a larger --box
@@ -166,8 +172,12 @@ func (g *generate) make(ctx context.Context, e tensor.Engine, request *sow.Reque
 	if err != nil {
 		return err
 	}
-	g.settle(pipeline.Defaults)
-	request.Params = &g.params
+	g.settle(pipeline.For(g.task))
+	request.ParamsFor = func(task plan.Task) sow.Params {
+		g.settle(pipeline.For(task))
+		return g.params
+	}
+	coverCanvas(request, inputs, g.params.Width, g.params.Height)
 	memory, err := pipeline.Memory(*request)
 	if err != nil {
 		return g.explain(err)
@@ -209,7 +219,7 @@ func (g *generate) make(ctx context.Context, e tensor.Engine, request *sow.Reque
 
 // request reads the pictures and the plan.
 func (g *generate) request() (*sow.Request, *inputs, error) {
-	r := &sow.Request{Prompt: g.prompt, Seed: g.seed}
+	r := &sow.Request{Prompt: g.prompt, Seed: g.seed, Task: g.task}
 	in := &inputs{}
 	var err error
 	if r.Conditions, in.Conditions, err = g.readConditions(); err != nil {
@@ -245,7 +255,7 @@ func (g *generate) open(ctx context.Context, e tensor.Engine) (*sow.Pipeline, er
 	return nil, fmt.Errorf("%v (for everything that is wrong: sowgen inspect %s)", err, g.model)
 }
 
-// settle takes the model's own numbers for those no flag was given for.
+// settle takes the model's own numbers, for a task, for those no flag was given for.
 func (g *generate) settle(defaults sow.Params) {
 	given := map[string]string{}
 	for _, set := range g.sets {
@@ -286,6 +296,9 @@ func (g *generate) report(result *sow.Result, in *inputs) error {
 			sow.Report
 			Plan plan.Plan `json:"plan"`
 		}{g.output, g.latents, g.prompt, in, result.Report, result.Plan})
+	}
+	if task := result.Plan.Task; g.task == "" && task != plan.Normal && task != "" && g.params.Method != sow.Text {
+		g.note("task %s, as planned: the condition itself may change; --task normal keeps it", task)
 	}
 	g.showNotes()
 	r := &result.Report

@@ -36,6 +36,7 @@ func (g *generate) addFlags() {
 	fs := g.set("What to draw")
 	fs.StringVar(&g.prompt, "prompt", "", "`TEXT` that says what to draw")
 	g.addConditionFlags(fs)
+	g.addTaskFlag(fs)
 	fs.Var(choice[string]{&g.planner, planners}, "planner", "who places the condition and says what grows out of it: rules, nobody (top middle), or a model")
 	fs.StringVar(&g.plan, "plan", "", "`FILE` with a plan to carry out, as --save-plan writes it")
 

@@ -403,6 +403,43 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, []any{64, 96, 20, 3.0}, []any{m.Width, m.Height, m.Params.Steps, m.Params.Guidance})
 }
 
+// TestTaskFlag: a task brings its own numbers, flags given stand above them, and a box may be the whole canvas.
+func TestTaskFlag(t *testing.T) {
+	workIn(t)
+	type report struct {
+		Params     struct{ Late, Guidance float64 }
+		Plan       plan.Plan
+		Placed     [][4]int
+		Conditions []inputCondition
+	}
+	made := func(args ...string) (r report) {
+		t.Helper()
+		o := must(t, quick(t, append([]string{"--mask", "auto", "--json", "--force", "-o", "out.png", "--guidance", "3"}, args...)...)...)
+		require.NoError(t, json.Unmarshal([]byte(o.stdout), &r))
+		assert.Equal(t, 3.0, r.Params.Guidance)
+		return r
+	}
+	r := made()
+	assert.Equal(t, plan.Normal, r.Plan.Task)
+	assert.Equal(t, 0.4, r.Params.Late)
+	r = made("--task", "attribute", "--box", "whole")
+	assert.Equal(t, plan.Attribute, r.Plan.Task)
+	assert.Equal(t, 0.6, r.Params.Late)
+	assert.Equal(t, [][4]int{{0, 0, 128, 128}}, r.Placed)
+	assert.Equal(t, []int{0, 0, 128, 128}, r.Conditions[0].Box)
+	r = made("--task", "attribute", "--late", "0.5", "--save-plan", "plan.json")
+	assert.Equal(t, 0.5, r.Params.Late)
+	r = made("--plan", "plan.json")
+	assert.Equal(t, 0.6, r.Params.Late, "the plan's task counts")
+	o := must(t, quick(t, "--mask", "auto", "--force", "-o", "out.png", "--prompt", "a painting of a boy")...)
+	assert.Contains(t, o.stderr, "note: task style, as planned")
+	o = must(t, "plan", "--face", testdata(t, "condition.png"), "--mask", "auto", "--prompt", "a boy", "--task", "style", "--box", "whole", "--size", "256x128")
+	p, err := plan.Parse([]byte(o.stdout))
+	require.NoError(t, err)
+	assert.Equal(t, plan.Style, p.Task)
+	assert.Equal(t, plan.Whole, p.Box)
+}
+
 // copyModel copies a tiny model so that a test may break it.
 func copyModel(t testing.TB, kind string) string {
 	t.Helper()

@@ -127,7 +127,7 @@ func TestHelpTeaches(t *testing.T) {
 	}
 	help := must(t, "generate", "--help").stdout
 	// The names that other tools rely on.
-	for _, flag := range strings.Fields(`prompt negative suppress diverse condition face mask face-mask face-index keep box method model size steps cycles guidance eta
+	for _, flag := range strings.Fields(`prompt negative suppress diverse condition face mask face-mask face-index keep box task method model size steps cycles guidance eta
 		eta-cycle eta-final replace back late inversion start overwrite seed planner plan blend late-overwrite threads max-memory output save-latents save-plan json force`) {
 		assert.Contains(t, help, "--"+flag)
 	}

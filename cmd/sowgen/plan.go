@@ -71,6 +71,7 @@ func (p *planning) addFlags() {
 	fs := p.set("What to plan")
 	fs.StringVar(&p.prompt, "prompt", "", "`TEXT` that says what to draw")
 	p.addConditionFlags(fs)
+	p.addTaskFlag(fs)
 	fs.Var(sizeValue{&p.width, &p.height}, "size", "of the canvas in pixels")
 	fs.StringVar(&p.plan, "plan", "", "`FILE` with a plan to draw instead of making one")
 	fs.StringVar(&p.model, "model", sow.Builtin, "`DIR` of the model that will draw: a caption must not be longer than it reads; or builtin")
@@ -88,10 +89,11 @@ func (p *planning) run(ctx context.Context) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	request, _, err := p.request()
+	request, in, err := p.request()
 	if err != nil {
 		return err
 	}
+	coverCanvas(request, in, p.width, p.height)
 	fits, err := p.fits()
 	if err != nil {
 		return err
@@ -120,6 +122,9 @@ func (p *planning) run(ctx context.Context) error {
 		}
 		planned.Others = append(planned.Others, plan.Place{Box: one.Box, Related: one.Related})
 		planned.Warnings = append(planned.Warnings, one.Warnings...)
+	}
+	if p.task != "" {
+		planned.Task = p.task
 	}
 	p.showNotes()
 	for _, w := range append(planned.Warnings, p.warnings...) {

@@ -7,9 +7,9 @@ import (
 )
 
 // Offline plans by rules, without a network. The prompt stays as it is. The condition goes to COW's default place, half the canvas wide
-// and high at the middle of the top, moved and sized by the words below. What must grow out of it is everything under the face, and 1.5
-// face widths to either side of it. Several conditions stand side by side, each with what grows out of it in a column of its own. These rules
-// are ours, not the paper's, which asks a language model.
+// and high at the middle of the top, moved and sized by the words below; the task goes by words too. What must grow out of it is everything under
+// the face, and 1.5 face widths to either side of it. Several conditions stand side by side, each with what grows out of it in a column of its
+// own. These rules are ours, not the paper's, which asks a language model.
 type Offline struct{}
 
 // wordings name the rules of placing: the first of each list that the prompt contains wins.
@@ -28,7 +28,11 @@ var (
 		{[]string{"close-up", "close up", "closeup", "portrait of", "headshot"}, 625},
 		{[]string{"far away", "from afar", "in the distance", "full body", "full-body", "wide shot"}, 375},
 	}
-	styles = []string{"painting", "watercolour", "watercolor", "sketch", "drawing", "pencil", "cartoon", "anime", "pixel", "oil on canvas", "sculpture", "mosaic"}
+	styles = []string{"painting", "watercolour", "watercolor", "sketch", "drawing", "pencil", "cartoon", "comic", "anime", "pixel", "oil on canvas", "sculpture", "mosaic", "woodcut",
+		"engraving", "in the style of"}
+	// Only words that ask for a change: who has glasses or is old may be so on the condition already, which rules do not see.
+	edits = []string{"add", "added", "remove", "removed", "instead of", "turned into", "dyed", "now has", "now wearing", "now with", "make him", "make her", "make them", "change his",
+		"change her", "change their", "looks older", "looks younger"}
 )
 
 // Plan implements [Planner].
@@ -55,8 +59,11 @@ func (Offline) Plan(_ context.Context, in Input) (Plan, error) {
 	if in.Box != nil {
 		p.Box = *in.Box
 	}
-	if mentions(words, styles) {
+	switch {
+	case mentions(words, styles):
 		p.Task = Style
+	case mentions(words, edits):
+		p.Task = Attribute
 	}
 	p.Related = grown(p.Box.inside(in.Face), in)
 	return p, nil

@@ -91,6 +91,9 @@ const (
 	Style     Task = "style"     // the text names another medium
 )
 
+// Tasks are all of them.
+var Tasks = []Task{Normal, Attribute, Style}
+
 // Related is a part of the canvas that must grow out of the condition: a body, hair, a held object.
 type Related struct {
 	Label    string  `json:"label"`

@@ -50,6 +50,14 @@ func TestOfflinePlaces(t *testing.T) {
 		require.Equal(t, prompt, p.Prompt)
 		require.NoError(t, p.Validate())
 	}
+	for prompt, want := range map[string]plan.Task{
+		"a boy with glasses in a city": plan.Normal, "an old man": plan.Normal, "a painter's room": plan.Normal, "a boy, pencil in hand, at school": plan.Style,
+		"the same boy, glasses added": plan.Attribute, "her hair dyed pink": plan.Attribute, "Make him older": plan.Attribute, "a girl in the style of a comic, hat removed": plan.Style,
+	} {
+		p, err := plan.Offline{}.Plan(context.Background(), plan.Input{Prompt: prompt, Face: plan.Whole})
+		require.NoError(t, err)
+		require.Equal(t, want, p.Task, prompt)
+	}
 	p, err := plan.Offline{}.Plan(context.Background(), plan.Input{Prompt: "a watercolour painting of a boy", Box: &plan.Whole, Face: plan.Whole})
 	require.NoError(t, err)
 	require.Equal(t, plan.Style, p.Task)
