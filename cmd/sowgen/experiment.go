@@ -15,6 +15,8 @@ import (
 
 	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/builtin"
+	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/experiment"
 )
 
@@ -129,11 +131,15 @@ func (x *experiments) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	probe, err := eval.LoadProbe(builtin.Probe) // the cases are of its world, whatever the model
+	if err != nil {
+		return err
+	}
 	x.kept = fmt.Sprintf("what is finished is kept in %s: the same command goes on from there", x.output)
 	var reports []*experiment.Report
 	failed := 0
 	for _, e := range chosen {
-		report, err := x.one(ctx, pipeline, e)
+		report, err := x.one(ctx, pipeline, &eval.Judge{Probe: probe}, e)
 		if err != nil {
 			return err
 		}
@@ -169,8 +175,8 @@ func plural(n int, one, more string) string {
 }
 
 // one makes an experiment.
-func (x *experiments) one(ctx context.Context, pipeline *sow.Pipeline, e *experiment.Experiment) (*experiment.Report, error) {
-	lab := &experiment.Lab{Pipeline: pipeline, Seed: x.seed, Cases: x.cases, Jobs: x.jobs, Again: x.again}
+func (x *experiments) one(ctx context.Context, pipeline *sow.Pipeline, judge *eval.Judge, e *experiment.Experiment) (*experiment.Report, error) {
+	lab := &experiment.Lab{Pipeline: pipeline, Judge: judge, Seed: x.seed, Cases: x.cases, Jobs: x.jobs, Again: x.again}
 	if !x.json {
 		show := newProgress(x.stderr, 0)
 		defer show.close()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/plan"
 	"github.com/sowgen/sowgen/sow/rules"
 	"github.com/sowgen/sowgen/tensor"
@@ -29,13 +30,13 @@ var didBase = &Experiment{
 			for _, node := range meetings {
 				all = append(all, treatment{
 					arm: []string{strconv.Itoa(node)}, unit: layout.name, from: meetingSteps,
-					make: func(ctx context.Context) (*image.NRGBA, Figures, error) {
+					make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
 						img, err := h.meet(ctx, layout, node, nil)
 						if err != nil {
 							return nil, nil, err
 						}
 						white, grey := luminance(img, layout.white), luminance(img, layout.grey())
-						return img, Figures{"contrast": math.Abs(white - grey)}, nil
+						return img, eval.Figures{"contrast": math.Abs(white - grey)}, nil
 					},
 				})
 			}
@@ -88,12 +89,12 @@ func regionsMeet(name, arm, does, claim string, rule func(corner, opposite rules
 						}
 						all = append(all, treatment{
 							arm: []string{ruled, strconv.Itoa(node)}, unit: layout.name, from: []any{meetingSteps, program},
-							make: func(ctx context.Context) (*image.NRGBA, Figures, error) {
+							make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
 								img, err := h.meet(ctx, layout, node, program)
 								if err != nil {
 									return nil, nil, err
 								}
-								return img, Figures{"luminance": luminance(img, layout.corner)}, nil
+								return img, eval.Figures{"luminance": luminance(img, layout.corner)}, nil
 							},
 						})
 					}
@@ -105,7 +106,7 @@ func regionsMeet(name, arm, does, claim string, rule func(corner, opposite rules
 			for _, node := range lateMeetings {
 				ruled, none := f.value("luminance", projectPage, arm, node), f.value("luminance", projectPage, "none", node)
 				f.check(wanted(ruled, none), "%s, merged at node %s: luminance of the upper right %s %s, none %s", projectPage, node, arm, number(ruled), number(none))
-				f.note("All four layouts, merged at node %s: %s less none is %s.", node, arm, f.gain("luminance", []string{arm, node}, []string{"none", node}))
+				f.note("All four layouts, merged at node %s: %s less none is %s.", node, arm, interval(f.gain("luminance", []string{arm, node}, []string{"none", node})))
 			}
 			f.plot("luminance", "node", "rule")
 		},

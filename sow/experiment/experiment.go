@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/eval"
 )
 
 // Experiment is a row of docs/method.md §4.
@@ -26,15 +27,16 @@ type treatment struct {
 	arm  []string // a value for each factor
 	unit string
 	from any // whatever decides what comes out, beside the model, the program and the seed; as JSON it is part of what the result is known by
-	make func(ctx context.Context) (*image.NRGBA, Figures, error)
+	make making
 }
 
-// Figures are what was measured on a picture, by name. What cannot be measured on it is absent.
-type Figures map[string]float64
+// making makes a picture and measures it.
+type making func(ctx context.Context) (*image.NRGBA, eval.Figures, error)
 
 // Lab is what experiments are made with.
 type Lab struct {
 	Pipeline *sow.Pipeline
+	Judge    *eval.Judge
 	Seed     uint64
 	Cases    int  // how many of the benchmark's cases; 0: as many as each experiment is sized for
 	Jobs     int  // pictures at once
@@ -45,7 +47,7 @@ type Lab struct {
 
 // All are the experiments, in the order of docs/method.md.
 func All() []*Experiment {
-	return []*Experiment{didBase, didEnhance, didSuppress}
+	return []*Experiment{didBase, didEnhance, didSuppress, halfHead, invertRoundTrip, cycles, positions, parts, eta, tasks, compare, cost, attentionMap}
 }
 
 // Find returns the experiment of that name, nil if there is none.

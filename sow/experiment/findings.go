@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/eval"
 )
 
 // Report is what came out of an experiment.
@@ -38,16 +38,8 @@ type Check struct {
 
 // Arm is the mean of each figure over an arm's units.
 type Arm struct {
-	Arm   []string            `json:"arm"`
-	Means map[string]Interval `json:"means"`
-}
-
-// Interval is a mean and its 95 % bootstrap interval over the units.
-type Interval struct {
-	Mean float64 `json:"mean"`
-	Low  float64 `json:"low"`
-	High float64 `json:"high"`
-	N    int     `json:"n"`
+	Arm   []string                 `json:"arm"`
+	Means map[string]eval.Interval `json:"means"`
 }
 
 // Holds reports whether the claim does, in all its parts.
@@ -55,21 +47,28 @@ func (r *Report) Holds() bool {
 	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.Holds })
 }
 
-// Figures are the names of what was measured, in alphabetical order.
-func (r *Report) Figures() []string {
+// Figures are the names of what was measured: those of package eval in its order, then the experiment's own.
+func (r *Report) Figures() (known []string) {
 	names := map[string]bool{}
 	for _, a := range r.Arms {
 		for name := range a.Means {
 			names[name] = true
 		}
 	}
-	return slices.Sorted(maps.Keys(names))
+	for _, f := range eval.Known {
+		if names[f.Name] {
+			known = append(known, f.Name)
+			delete(names, f.Name)
+		}
+	}
+	return append(known, slices.Sorted(maps.Keys(names))...)
 }
 
 // Findings are what an experiment is judged by.
 type Findings struct {
 	*Report
 	panels []panel
+	shown  []string // the figures of the table; nil: all
 }
 
 func newFindings(e *Experiment, lab *Lab, observations []Observation) *Findings {
@@ -79,9 +78,15 @@ func newFindings(e *Experiment, lab *Lab, observations []Observation) *Findings 
 	}}
 	for _, o := range observations {
 		if f.arm(o.Arm...) == nil {
-			f.Arms = append(f.Arms, Arm{Arm: o.Arm, Means: map[string]Interval{}})
+			f.Arms = append(f.Arms, Arm{Arm: o.Arm, Means: map[string]eval.Interval{}})
 		}
 	}
+	f.average()
+	return f
+}
+
+// average takes the means of all figures.
+func (f *Findings) average() {
 	for i := range f.Arms {
 		values := map[string][]float64{}
 		for _, o := range f.of(f.Arms[i].Arm...) {
@@ -90,10 +95,9 @@ func newFindings(e *Experiment, lab *Lab, observations []Observation) *Findings 
 			}
 		}
 		for name, v := range values {
-			f.Arms[i].Means[name] = bootstrap(v)
+			f.Arms[i].Means[name] = eval.Bootstrap(v)
 		}
 	}
-	return f
 }
 
 // arm returns an arm by its values, nil if there is none.
@@ -116,13 +120,13 @@ func (f *Findings) of(arm ...string) (of []Observation) {
 }
 
 // mean returns the mean of a figure in an arm; NaN if it was not measured there.
-func (f *Findings) mean(figure string, arm ...string) Interval {
+func (f *Findings) mean(figure string, arm ...string) eval.Interval {
 	if a := f.arm(arm...); a != nil {
 		if m, ok := a.Means[figure]; ok {
 			return m
 		}
 	}
-	return Interval{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
+	return eval.Interval{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
 }
 
 // value returns a figure of one observation, NaN if there is none.
@@ -136,7 +140,7 @@ func (f *Findings) value(figure, unit string, arm ...string) float64 {
 }
 
 // gain returns how much larger a figure is in arm a than in arm b: the mean of the differences over the units that both have.
-func (f *Findings) gain(figure string, a, b []string) Interval {
+func (f *Findings) gain(figure string, a, b []string) eval.Interval {
 	var differences []float64
 	for _, o := range f.of(a...) {
 		for _, p := range f.of(b...) {
@@ -147,7 +151,17 @@ func (f *Findings) gain(figure string, a, b []string) Interval {
 			}
 		}
 	}
-	return bootstrap(differences)
+	return eval.Bootstrap(differences)
+}
+
+// derive adds a figure that is reckoned from those of each observation.
+func (f *Findings) derive(name string, from func(o *Observation) float64) {
+	for i := range f.Observations {
+		if v := from(&f.Observations[i]); !math.IsNaN(v) {
+			f.Observations[i].Figures[name] = v
+		}
+	}
+	f.average()
 }
 
 // check notes a part of the claim. What is compared with NaN does not hold.
@@ -160,8 +174,16 @@ func (f *Findings) note(format string, args ...any) {
 	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
 }
 
-// String is the interval as tables have it.
-func (i Interval) String() string {
+// title is what tables and plots call a figure.
+func title(figure string) string {
+	if known, ok := eval.About(figure); ok {
+		return known.Title
+	}
+	return figure
+}
+
+// interval prints a mean and its interval.
+func interval(i eval.Interval) string {
 	if math.IsNaN(i.Mean) {
 		return "–"
 	}
@@ -170,6 +192,9 @@ func (i Interval) String() string {
 	}
 	return fmt.Sprintf("%s [%s, %s]", number(i.Mean), number(i.Low), number(i.High))
 }
+
+// show chooses the figures of the table and their order.
+func (f *Findings) show(figures ...string) { f.shown = figures }
 
 // number prints three or four digits that count.
 func number(v float64) string {
@@ -184,28 +209,4 @@ func number(v float64) string {
 		return fmt.Sprintf("%.2f", v)
 	}
 	return strings.Replace(fmt.Sprintf("%.3f", v), "0.", ".", 1)
-}
-
-// bootstrap returns the mean of values with the 95 % percentile interval of the mean over resamples with replacement, the same for the same
-// values.
-func bootstrap(values []float64) Interval {
-	const resamples = 2000
-	n := len(values)
-	if n == 0 {
-		return Interval{Mean: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	}
-	average := func(pick func(int) float64) float64 {
-		sum := 0.0
-		for i := range n {
-			sum += pick(i)
-		}
-		return sum / float64(n)
-	}
-	random := rand.New(rand.NewPCG(1, uint64(n)))
-	means := make([]float64, resamples)
-	for i := range means {
-		means[i] = average(func(int) float64 { return values[random.IntN(n)] })
-	}
-	slices.Sort(means)
-	return Interval{average(func(i int) float64 { return values[i] }), means[resamples/40], means[resamples-1-resamples/40], n}
 }

@@ -11,6 +11,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/sowgen/sowgen/sow/eval"
 )
 
 // panel is a part of an experiment's plot: a figure over a factor, with a line for each value of another one and the intervals.
@@ -58,7 +60,7 @@ func (f *Findings) drawPlot() ([]byte, error) {
 
 func (p *panel) draw(f *Findings) (*plot.Plot, error) {
 	out := plot.New()
-	out.Title.Text, out.X.Label.Text = p.figure, p.over
+	out.Title.Text, out.X.Label.Text = title(p.figure), p.over
 	out.Add(plotter.NewGrid())
 	over, by := slices.Index(f.Factors, p.over), slices.Index(f.Factors, p.by)
 	var places, lines []string
@@ -68,7 +70,7 @@ func (p *panel) draw(f *Findings) (*plot.Plot, error) {
 			lines = appendNew(lines, a.Arm[by])
 		}
 	}
-	at, numbers := positions(places)
+	at, numbers := along(places)
 	if !numbers {
 		out.NominalX(places...)
 		out.X.Min, out.X.Max = -0.5, float64(len(places))-0.5
@@ -101,8 +103,8 @@ func (p *panel) draw(f *Findings) (*plot.Plot, error) {
 	return out, nil
 }
 
-// positions returns where values stand along an axis, and whether they are numbers.
-func positions(values []string) (at map[string]float64, numbers bool) {
+// along returns where values stand along an axis, and whether they are numbers.
+func along(values []string) (at map[string]float64, numbers bool) {
 	at, numbers = map[string]float64{}, len(values) > 1
 	for i, v := range values {
 		n, err := strconv.ParseFloat(v, 64)
@@ -123,7 +125,7 @@ func positions(values []string) (at map[string]float64, numbers bool) {
 // mean is an interval over a place.
 type mean struct {
 	x float64
-	Interval
+	eval.Interval
 }
 
 // means implement plotter.XYer and plotter.YErrorer.

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"github.com/sowgen/sowgen/sow/eval"
 )
 
 // Observation is a treatment's result.
 type Observation struct {
-	Arm     []string `json:"arm"`
-	Unit    string   `json:"unit"`
-	Picture string   `json:"picture"` // the file, in the experiment's folder
-	Figures Figures  `json:"figures"`
+	Arm     []string     `json:"arm"`
+	Unit    string       `json:"unit"`
+	Picture string       `json:"picture"` // the file, in the experiment's folder
+	Figures eval.Figures `json:"figures"`
 	name    string
 }
 
@@ -90,7 +92,7 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 }
 
 // observeOne returns the figures of a treatment: those that an earlier run has left, or new ones.
-func (e *Experiment) observeOne(ctx context.Context, lab *Lab, s *store, from *origin, t *treatment) (Figures, error) {
+func (e *Experiment) observeOne(ctx context.Context, lab *Lab, s *store, from *origin, t *treatment) (eval.Figures, error) {
 	key, err := from.key(e, t)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/eval"
 )
 
 // flatLab has no weights: for experiments whose pictures are not generated.
@@ -29,11 +30,11 @@ func counted(made *atomic.Int32) *Experiment {
 		design: func(context.Context, *Lab) (all []treatment, err error) {
 			for arm := range 3 {
 				for unit := range 4 {
-					all = append(all, treatment{arm: []string{strconv.Itoa(arm)}, unit: strconv.Itoa(unit), make: func(ctx context.Context) (*image.NRGBA, Figures, error) {
+					all = append(all, treatment{arm: []string{strconv.Itoa(arm)}, unit: strconv.Itoa(unit), make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
 						made.Add(1)
 						img := image.NewNRGBA(image.Rect(0, 0, 70, 40))
 						img.SetNRGBA(5, 5, color.NRGBA{uint8(arm), uint8(unit), 0, 255})
-						return img, Figures{"brightness": float64(10*arm + unit), "nothing": math.NaN()}, ctx.Err()
+						return img, eval.Figures{"brightness": float64(10*arm + unit), "nothing": math.NaN()}, ctx.Err()
 					}})
 				}
 			}
@@ -41,7 +42,7 @@ func counted(made *atomic.Int32) *Experiment {
 		},
 		judge: func(f *Findings) {
 			gain := f.gain("brightness", []string{"2"}, []string{"0"})
-			f.check(gain.Low > 0, "gain %s", gain)
+			f.check(gain.Low > 0, "gain %s", interval(gain))
 			f.check(f.mean("nothing", "0").Mean > 0, "what was not measured")
 			f.plot("brightness", "arm", "")
 		},
@@ -116,7 +117,7 @@ func TestRunGoesOn(t *testing.T) {
 func TestRunFails(t *testing.T) {
 	wrong := errors.New("out of paint")
 	e := &Experiment{Name: "e", design: func(context.Context, *Lab) ([]treatment, error) {
-		return []treatment{{arm: []string{"../a b"}, unit: "/c", make: func(context.Context) (*image.NRGBA, Figures, error) { return nil, nil, wrong }}}, nil
+		return []treatment{{arm: []string{"../a b"}, unit: "/c", make: func(context.Context) (*image.NRGBA, eval.Figures, error) { return nil, nil, wrong }}}, nil
 	}}
 	_, err := e.Run(context.Background(), flatLab(), t.TempDir())
 	require.ErrorIs(t, err, wrong)

@@ -2,8 +2,8 @@ package experiment
 
 import (
 	"image"
-	"image/color"
 	"image/draw"
+	"slices"
 	"strings"
 
 	"golang.org/x/image/font"
@@ -13,61 +13,70 @@ import (
 
 // The measures of a contact sheet, in pixels.
 const (
-	sheetRows = 8 // units at most
+	sheetRows = 12 // about as many at most
 	gap       = 6
 	textLine  = 14
 	letter    = 7
 )
 
-// drawSheet returns the contact sheet: a column for each arm, a row for each of the first units, each picture in its own size.
+// drawSheet returns the contact sheet: a column for each value of the last factor, a row for each unit and what is left of the arm, for as many
+// of the units as fit; each picture in its own size.
 func (f *Findings) drawSheet(s *store) (*image.NRGBA, error) {
-	var units []string
+	last := len(f.Factors) - 1
+	var columns, arms, units []string
 	for _, o := range f.Observations {
-		if units = appendNew(units, o.Unit); len(units) == sheetRows {
-			break
+		columns, arms, units = appendNew(columns, o.Arm[last]), appendNew(arms, strings.Join(o.Arm[:last], " ")), appendNew(units, o.Unit)
+	}
+	units = units[:min(len(units), max(1, sheetRows/len(arms)))]
+	var rows []string
+	for _, u := range units {
+		for _, a := range arms {
+			rows = append(rows, strings.TrimSpace(u+" "+a))
 		}
 	}
-	cells := make([][]*image.NRGBA, len(units))
-	side := image.Point{64, 64}
-	for i, unit := range units {
-		cells[i] = make([]*image.NRGBA, len(f.Arms))
-		for j, a := range f.Arms {
-			for _, o := range f.of(a.Arm...) {
-				if o.Unit != unit || cells[i][j] != nil {
-					continue
-				}
-				img, err := s.picture(o.name)
-				if err != nil {
-					return nil, err
-				}
-				cells[i][j] = img
+	cells := make([][]*image.NRGBA, len(rows))
+	for i := range cells {
+		cells[i] = make([]*image.NRGBA, len(columns))
+	}
+	for _, o := range f.Observations {
+		i, j := slices.Index(rows, strings.TrimSpace(o.Unit+" "+strings.Join(o.Arm[:last], " "))), slices.Index(columns, o.Arm[last])
+		if i < 0 {
+			continue
+		}
+		img, err := s.picture(o.name)
+		if err != nil {
+			return nil, err
+		}
+		cells[i][j] = img
+	}
+	return layOut(cells, rows, columns), nil
+}
+
+// layOut draws pictures in a grid with its titles.
+func layOut(cells [][]*image.NRGBA, rows, columns []string) *image.NRGBA {
+	side := image.Pt(8*letter, 3*textLine)
+	for _, row := range cells {
+		for _, img := range row {
+			if img != nil {
 				side.X, side.Y = max(side.X, img.Bounds().Dx()), max(side.Y, img.Bounds().Dy())
 			}
 		}
 	}
-	return layOut(cells, units, f.Arms, side), nil
-}
-
-func layOut(cells [][]*image.NRGBA, units []string, arms []Arm, side image.Point) *image.NRGBA {
-	left, top := gap, gap
-	for _, u := range units {
-		left = max(left, letter*len([]rune(u))+2*gap)
-	}
-	titles := make([][]string, len(arms))
-	for j, a := range arms {
-		titles[j] = wrap(a.Arm, side.X/letter)
+	const left = 14*letter + 2*gap
+	top := gap
+	titles := make([][]string, len(columns))
+	for j, c := range columns {
+		titles[j] = wrap(c, side.X/letter)
 		top = max(top, textLine*len(titles[j])+gap)
 	}
-	out := image.NewNRGBA(image.Rect(0, 0, left+len(arms)*(side.X+gap), top+len(units)*(side.Y+gap)))
+	out := image.NewNRGBA(image.Rect(0, 0, left+len(columns)*(side.X+gap), top+len(rows)*(side.Y+gap)))
 	draw.Draw(out, out.Rect, image.White, image.Point{}, draw.Src)
-	for j := range arms {
-		for k, line := range titles[j] {
-			label(out, line, left+j*(side.X+gap), k*textLine)
-		}
+	for j, lines := range titles {
+		label(out, lines, left+j*(side.X+gap), 0)
 	}
-	for i, u := range units {
+	for i, r := range rows {
 		y := top + i*(side.Y+gap)
-		label(out, u, gap, y+side.Y/2-textLine/2)
+		label(out, wrap(r, 14), gap, y)
 		for j, img := range cells[i] {
 			if img != nil {
 				draw.Draw(out, img.Bounds().Sub(img.Bounds().Min).Add(image.Pt(left+j*(side.X+gap), y)), img, img.Bounds().Min, draw.Src)
@@ -77,9 +86,9 @@ func layOut(cells [][]*image.NRGBA, units []string, arms []Arm, side image.Point
 	return out
 }
 
-// wrap lays words out in lines of at most n letters; a longer word is cut.
-func wrap(words []string, n int) (lines []string) {
-	for _, word := range strings.Fields(strings.Join(words, " ")) {
+// wrap lays a text out in lines of at most n letters; a longer word is cut.
+func wrap(text string, n int) (lines []string) {
+	for _, word := range strings.Fields(text) {
 		r := []rune(word)
 		word = string(r[:min(len(r), n)])
 		if k := len(lines) - 1; k >= 0 && len([]rune(lines[k]))+1+len([]rune(word)) <= n {
@@ -91,8 +100,10 @@ func wrap(words []string, n int) (lines []string) {
 	return lines
 }
 
-// label writes text whose upper left corner is x, y.
-func label(img *image.NRGBA, text string, x, y int) {
-	d := font.Drawer{Dst: img, Src: image.NewUniform(color.Black), Face: basicfont.Face7x13, Dot: fixed.P(x, y+11)}
-	d.DrawString(text)
+// label writes lines whose upper left corner is x, y.
+func label(img *image.NRGBA, lines []string, x, y int) {
+	for i, line := range lines {
+		d := font.Drawer{Dst: img, Src: image.Black, Face: basicfont.Face7x13, Dot: fixed.P(x, y+i*textLine+11)}
+		d.DrawString(line)
+	}
 }

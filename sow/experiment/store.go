@@ -12,11 +12,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 
 	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/picture"
 )
 
@@ -28,15 +28,15 @@ type store struct {
 
 // kept is NAME.json.
 type kept struct {
-	Key     string  `json:"key"`     // the digest of all that it was made from
-	Picture string  `json:"picture"` // the digest of NAME.png
-	Figures Figures `json:"figures"`
+	Key     string       `json:"key"`     // the digest of all that it was made from
+	Picture string       `json:"picture"` // the digest of NAME.png
+	Figures eval.Figures `json:"figures"`
 }
 
 func (s *store) path(name, extension string) string { return filepath.Join(s.dir, name+extension) }
 
 // load returns the figures under a name, if they were made from what key says and the picture beside them is theirs.
-func (s *store) load(name, key string) (Figures, bool) {
+func (s *store) load(name, key string) (eval.Figures, bool) {
 	data, err := os.ReadFile(s.path(name, ".json"))
 	if err != nil {
 		return nil, false
@@ -53,7 +53,7 @@ func (s *store) load(name, key string) (Figures, bool) {
 }
 
 // save puts a picture and its figures under a name.
-func (s *store) save(name, key string, img *image.NRGBA, figures Figures) error {
+func (s *store) save(name, key string, img *image.NRGBA, figures eval.Figures) error {
 	var png bytes.Buffer
 	if err := picture.EncodePNG(&png, img, nil); err != nil {
 		return err
@@ -86,25 +86,23 @@ func digest(data []byte) string {
 
 // origin is what everything in a lab is made with.
 type origin struct {
-	Program, Revision, Kernels string
-	Model                      string
-	Files                      string // the digest of the model's file names, sizes and times
-	Defaults                   sow.Params
-	Width, Height              int
-	Seed                       uint64
+	Program       string // the digest of the executable
+	Kernels       string
+	Model         string
+	Files         string // the digest of the model's file names, sizes and times
+	Defaults      sow.Params
+	Width, Height int
+	Seed          uint64
 }
 
 func (l *Lab) origin() (*origin, error) {
 	p := l.Pipeline
 	o := &origin{
-		Program: sow.Version(), Kernels: kernels.Implementation(), Model: p.Model, Defaults: p.Defaults, Width: p.Defaults.Width, Height: p.Defaults.Height, Seed: l.Seed,
+		Kernels: kernels.Implementation(), Model: p.Model, Defaults: p.Defaults, Width: p.Defaults.Width, Height: p.Defaults.Height, Seed: l.Seed,
 	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if strings.HasPrefix(s.Key, "vcs.") {
-				o.Revision += s.Key + "=" + s.Value + " "
-			}
-		}
+	var err error
+	if o.Program, err = program(); err != nil {
+		return nil, err
 	}
 	fsys, err := sow.Folder(p.Model)
 	if err != nil {
@@ -123,6 +121,22 @@ func (l *Lab) origin() (*origin, error) {
 	})
 	o.Files = digest([]byte(files.String()))
 	return o, err
+}
+
+// program returns the digest of the executable: its version says nothing of a change that is being tried.
+func program() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // key is what a treatment's result is known by.

@@ -25,12 +25,18 @@ type Table struct {
 
 // table returns the means of the arms, a row for each.
 func (f *Findings) table() Table {
-	figures := f.Figures()
-	t := Table{Titles: append(append([]string{}, f.Factors...), figures...)}
+	figures := f.shown
+	if figures == nil {
+		figures = f.Figures()
+	}
+	t := Table{Titles: append([]string{}, f.Factors...)}
+	for _, name := range figures {
+		t.Titles = append(t.Titles, title(name))
+	}
 	for _, a := range f.Arms {
 		row := append([]string{}, a.Arm...)
 		for _, name := range figures {
-			row = append(row, f.mean(name, a.Arm...).String())
+			row = append(row, interval(f.mean(name, a.Arm...)))
 		}
 		t.Rows = append(t.Rows, row)
 	}
