@@ -300,18 +300,13 @@ func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *s
 	d := at.HeadDim
 	k := at.kh[(head*at.Keys+from)*d:]
 	*t = ref.Tile{Cols: panel, Segs: 1, ARow: d, ACol: 1, InitStride: panel, DstStride: panel}
-	tiles := ceilDiv(n, m.Rows)
+	t.Rows, t.Dst = n, dst
 	for c := 0; c < d; c += headBlock {
-		t.K, t.B = min(headBlock, d-c), st.q[c*panel:]
-		for i := range tiles {
-			x := i * n / tiles
-			t.Rows = (i+1)*n/tiles - x
-			t.A, t.Dst = k[x*d+c:], dst[x*panel:]
-			if c > 0 {
-				t.Init = t.Dst
-			}
-			m.Matrix(t)
+		t.K, t.A, t.B = min(headBlock, d-c), k[c:], st.q[c*panel:]
+		if c > 0 {
+			t.Init = dst
 		}
+		m.Matrix(t)
 	}
 }
 
@@ -356,18 +351,14 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 	}
 
 	d := at.HeadDim
-	v := at.vh[(head*at.Keys+from)*d:]
-	*t = ref.Tile{Cols: panel, K: n, Segs: 1, ARow: 1, ACol: d, B: logits, InitStride: panel, DstStride: panel}
-	tiles := ceilDiv(d, m.Rows)
-	for i := range tiles {
-		x := i * d / tiles
-		t.Rows = (i+1)*d/tiles - x
-		t.A, t.Dst = v[x:], acc.out[x*panel:]
-		if acc.begun {
-			t.Init = t.Dst
-		}
-		m.Matrix(t)
+	*t = ref.Tile{
+		Rows: d, Cols: panel, K: n, Segs: 1,
+		A: at.vh[(head*at.Keys+from)*d:], ARow: 1, ACol: d, B: logits, InitStride: panel, Dst: acc.out, DstStride: panel,
 	}
+	if acc.begun {
+		t.Init = acc.out
+	}
+	m.Matrix(t)
 	acc.begun = true
 }
 

@@ -59,26 +59,19 @@ func PackedBytes(k, n int, f Format) int64 {
 // dots reports whether b goes through the loop for products of bfloat16.
 func (b *Packed) dots(m *implementation) bool { return b.mixed && m.Dot != nil }
 
-// block gives the rows from … from+rows-1 of the panels first … last-1, a panel's begin stride after the one's before: as float32, in b
-// itself or widened in buf, or in words of two rows if b.dots. buf must have room for rows·32 values a panel.
-func (b *Packed) block(m *implementation, buf []float32, first, last, from, rows int) (x []float32, stride int) {
-	if b.format == F32 {
-		return b.data[(first*b.k+from)*panel:], b.k * panel
+// block gives the rows from … from+rows-1 of panel j: as float32, in b itself or widened in buf, or in words of two rows if b.dots. buf must
+// have room for rows·32 values.
+func (b *Packed) block(m *implementation, buf []float32, j, from, rows int) []float32 {
+	at := (j*b.k + from) * panel
+	switch {
+	case b.format == F32:
+		return b.data[at:]
+	case b.dots(m):
+		m.PairRows(buf[:(rows+1)/2*panel], b.half[at:], rows)
+	default:
+		m.widen(b.format, buf[:rows*panel], b.half[at:])
 	}
-	dots := b.dots(m)
-	stride = rows * panel
-	if dots {
-		stride = (rows + 1) / 2 * panel
-	}
-	for j := first; j < last; j++ {
-		dst, src := buf[(j-first)*stride:][:stride], b.half[(j*b.k+from)*panel:]
-		if dots {
-			m.PairRows(dst, src, rows)
-		} else {
-			m.widen(b.format, dst, src)
-		}
-	}
-	return buf, stride
+	return buf
 }
 
 // Mixed returns b for products of bfloat16: its numbers are rounded to that format, and an operation rounds those of the other side
@@ -115,7 +108,7 @@ func (b *Packed) filters(m *implementation, buf []float32, j, from, n int) (w []
 		return b.data[(j*b.k+from)*panel:], channels * panel
 	}
 	for t := range 9 {
-		b.block(m, buf[t*n*panel:], j, j+1, t*channels+from, n)
+		b.block(m, buf[t*n*panel:], j, t*channels+from, n)
 	}
 	return buf, n * panel
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/sowgen/sowgen/kernels/ref"
 )
 
-// A product is cut twice. A task is about chunkRows rows of A by up to blockPanels panels of B. Inside, the inner index runs in
-// blocks of about kBlock: then the B of one block (kBlock × blockPanels × 128 B = 480 KiB) stays in the second-level cache
-// while the rows go by, and the A of one tile (14 rows × kBlock = 21 KiB) stays in the first-level cache while the panels go by.
-// A B of 16-bit numbers is widened to that block, once for all rows of the task.
+// A product is cut twice. A task is about chunkRows rows of A by up to blockPanels panels of B. Inside, the inner index runs in blocks of about
+// kBlock, and in a block panel after panel is multiplied with all rows, in one call of the micro-kernel: the rows (chunkRows × kBlock × 4 B = 336 KiB)
+// stay in the second-level cache while the panels go by, and what a micro-kernel reads of a panel (24 KiB where it is 16 columns wide) in
+// the first-level cache while the rows go by. A B of 16-bit numbers is widened panel by panel, once for all rows of the task.
 // Every border follows from the shape alone, and each value is summed in the order of its inner index, so neither the number of
 // threads nor the tiles change a bit.
 const (
@@ -54,10 +54,10 @@ func (p *product) run(chunks, rows int) {
 	p.blocks = ceilDiv(p.b.panels(), p.panels)
 	p.scratch += padded(rows * p.panels * panel)
 	if p.b.format != F32 {
-		p.scratch += padded(min(kBlock, p.b.k) * p.panels * panel)
+		p.scratch += padded(min(kBlock, p.b.k) * panel)
 	}
 	if p.b.mixed {
-		p.scratch += padded((active.Load().Rows + 1) * min(kBlock, p.b.k))
+		p.scratch += padded((rows + 1) * min(kBlock, p.b.k))
 	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
 	*p = product{}
@@ -103,76 +103,67 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 		segs = min(segs, max(1, kBlock/run))
 	}
 	m := active.Load()
-	ld := (last - first) * panel
-	part := s.take(v.lines * v.width * ld) // sums on their way
-	var wide []float32                     // a block of B
+	rows, ld := v.lines*v.width, (last-first)*panel
+	part := s.take(rows * ld) // sums on their way
+	var wide, rounded []float32
 	if p.b.format != F32 {
-		wide = s.take(segs * run * ld)
+		wide = s.take(segs * run * panel) // a block of a panel of B
 	}
-	tiles := ceilDiv(v.width, m.Rows)
+	if p.b.mixed {
+		rounded = s.take((rows + 1) * segs * run) // a block of A
+	}
 	t := &s.tile
 	t.ACol = 1
-	var rounded []float32 // A of a tile
-	if p.b.mixed {
-		rounded = s.take((m.Rows + 1) * segs * run)
-	}
 	for s0 := 0; s0 < v.segs; s0 += segs {
 		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
 			begin, end := s0 == 0 && k0 == 0, s0+segs >= v.segs && k0+run >= v.run
 			segs, run := min(segs, v.segs-s0), min(run, v.run-k0)
-			b, ldb := p.b.block(m, wide, first, last, s0*v.run+k0, segs*run)
-			for line := range v.lines {
-				for i := range tiles {
-					x := i * v.width / tiles
-					t.Rows = (i+1)*v.width/tiles - x
-					t.A = v.data[line*v.line+x*v.row+s0*v.seg+k0:]
-					t.ARow, t.ASeg, t.Segs, t.K = v.row, v.seg, segs, run
-					if p.b.dots(m) {
-						pairRows(m, t, rounded)
-					} else if p.b.mixed {
-						roundRows(m, t, rounded)
-					}
-					part := part[(line*v.width+x)*ld:]
-					out := v.out + line*v.outLine + x
-					for j := first; j < last; j++ {
-						t.B = b[(j-first)*ldb:]
-						p.tile(m, t, part[(j-first)*panel:], ld, out, j, begin, end)
-					}
-					if end {
-						p.finish(m, part, ld, out, t.Rows, first, last)
-					}
+			a := *v
+			a.data, a.segs, a.run = v.data[s0*v.seg+k0:], segs, run
+			if p.b.mixed {
+				a.round(m, rounded, p.b.dots(m))
+			}
+			for j := first; j < last; j++ {
+				t.B = p.b.block(m, wide, j, s0*v.run+k0, segs*run)
+				for line := range v.lines {
+					t.Rows, t.A = a.width, a.data[line*a.line:]
+					t.ARow, t.ASeg, t.Segs, t.K = a.row, a.seg, a.segs, a.run
+					p.tile(m, t, part[line*v.width*ld+(j-first)*panel:], ld, v.out+line*v.outLine, j, begin, end)
 				}
 			}
 		}
 	}
-}
-
-// roundRows puts the A of a tile, rounded to bfloat16, into buf as one segment.
-func roundRows(m *implementation, t *ref.Tile, buf []float32) {
-	k := t.Segs * t.K
-	for i := range t.Rows {
-		for s := range t.Segs {
-			m.RoundBF16(buf[i*k+s*t.K:][:t.K], t.A[i*t.ARow+s*t.ASeg:])
-		}
+	for line := range v.lines {
+		p.finish(m, part[line*v.width*ld:], ld, v.out+line*v.outLine, v.width, first, last)
 	}
-	t.A, t.ARow, t.Segs, t.K = buf, k, 1, k
 }
 
-// pairRows is roundRows in words of two.
-func pairRows(m *implementation, t *ref.Tile, buf []float32) {
-	k := t.Segs * t.K
-	words := (k + 1) / 2
-	for i := range t.Rows {
-		row := t.A[i*t.ARow:][:t.K]
-		if t.Segs > 1 {
-			for s := range t.Segs {
-				copy(buf[t.Rows*words+s*t.K:][:t.K], t.A[i*t.ARow+s*t.ASeg:])
+// round puts the rows, rounded to bfloat16, into buf, one run each: as float32, or in words of two for the loop for products of bfloat16.
+func (v *view) round(m *implementation, buf []float32, words bool) {
+	k, to := v.segs*v.run, v.segs*v.run
+	if words {
+		to = (k + 1) / 2
+	}
+	joined := buf[v.lines*v.width*to:]
+	for line := range v.lines {
+		for x := range v.width {
+			from, dst := v.data[line*v.line+x*v.row:], buf[(line*v.width+x)*to:][:to]
+			if !words {
+				for s := range v.segs {
+					m.RoundBF16(dst[s*v.run:][:v.run], from[s*v.seg:])
+				}
+				continue
 			}
-			row = buf[t.Rows*words:][:k]
+			if v.segs > 1 {
+				for s := range v.segs {
+					copy(joined[s*v.run:][:v.run], from[s*v.seg:])
+				}
+				from = joined
+			}
+			m.Pairs(dst, from[:k])
 		}
-		m.Pairs(buf[i*words:][:words], row)
 	}
-	t.A, t.ARow, t.Segs, t.K = buf, words, 1, words
+	v.data, v.line, v.row, v.segs, v.run = buf, v.width*to, to, 1, to
 }
 
 // direct says whether panel j can be stored from the inner loop: whole and without an activation.

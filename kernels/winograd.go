@@ -161,19 +161,13 @@ func (c *winograd) multiply(m *implementation, t *ref.Tile, sums []float32, sumP
 		t.Cols = panel / 2
 	}
 	t.InitStride, t.DstStride = panel, panel
-	tiles := ceilDiv(rows, m.Rows)
+	t.Rows = rows
 	for p := range points {
-		t.B = u[p*uPoint:]
-		for i := range tiles {
-			r := i * rows / tiles
-			t.Rows = (i+1)*rows/tiles - r
-			t.A = c.v[p*c.point+(from+r)*c.row+k:]
-			t.Dst = sums[p*sumPoint+r*panel:]
-			if k > 0 {
-				t.Init = t.Dst
-			}
-			m.Matrix(t)
+		t.A, t.B, t.Dst = c.v[p*c.point+from*c.row+k:], u[p*uPoint:], sums[p*sumPoint:]
+		if k > 0 {
+			t.Init = t.Dst
 		}
+		m.Matrix(t)
 	}
 }
 

@@ -8,53 +8,83 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The fields of ref.Tile, in bytes; package x86 holds them against the type when it is compiled.
+// The fields of a strip, in bytes; package x86 holds them against the type when it is compiled.
 const (
-	tileK, tileSegs                              = 16, 24
-	tileA, tileARow, tileACol, tileASeg          = 32, 56, 64, 72
-	tileB, tileInit, tileAdd, tileDst            = 80, 104, 128, 152
-	tileInitStride, tileAddStride, tileDstStride = 176, 184, 192
-	panelBytes                                   = 4 * 32
+	stripHeight, stripTiles, stripLower             = 0, 8, 16
+	stripK, stripSegs                               = 24, 32
+	stripA, stripARow, stripACol, stripASeg         = 40, 48, 56, 64
+	stripB, stripInit, stripAdd, stripDst           = 72, 80, 88, 96
+	stripInitStride, stripAddStride, stripDstStride = 104, 112, 120
+	panelBytes                                      = 4 * 32
 )
 
-// matrices writes the micro-kernels: for every number of rows, reading A along its rows (ACol = 1) or down its columns
-// (ARow = 1, "t").
+// matrices writes the micro-kernels: for each width, reading A along its rows (ACol = 1) or down its columns (ARow = 1, "t").
 func (s isa) matrices() {
-	zeros := GLOBL("zeros"+s.name, RODATA|NOPTR)
-	for i := range panelBytes / 8 {
-		DATA(8*i, operand.U64(0))
-	}
-	for rows := 1; rows <= s.rows; rows++ {
-		for _, vecs := range s.vecs {
-			s.matrix(rows, vecs, "", zeros)
-			if s.wide() {
-				s.matrix(rows, vecs, "dot", zeros)
-			}
+	for _, vecs := range s.vecs {
+		s.matrix(vecs, "")
+		if s.wide() {
+			s.matrix(vecs, "dot")
 		}
-		s.matrix(rows, s.vecs[0], "down", zeros)
 	}
+	s.matrix(s.vecs[0], "down")
 }
 
-// matrix writes one micro-kernel: rows × vecs accumulators stay in registers over the whole inner index. Each step loads a
-// row of B and broadcasts one value of A for each row. kind says whether A is read down its columns ("down"), or that it is ref.Dot ("dot").
-func (s isa) matrix(rows, vecs int, kind string, zeros operand.Mem) {
-	name, is := fmt.Sprintf("matrix%dx%d", rows, vecs*s.lanes), "ref.Matrix"
-	vec := func() reg.Register { return s.vec() }
-	multiplyAdd := func(b, a, sum reg.Register) { VFMADD231PS(b, a, sum) }
+// matrix writes the micro-kernels of one width, one for each height of a tile, as one function that goes down a strip: through its tiles of
+// one height and then through those that are a row lower. kind says whether A is read down its columns ("down"), or that they are ref.Dot ("dot").
+func (s isa) matrix(vecs int, kind string) {
+	name, is := fmt.Sprintf("matrix%d", vecs*s.lanes), "ref.Matrix"
 	switch kind {
 	case "down":
 		name += "t"
 	case "dot":
-		name, is = fmt.Sprintf("dot%dx%d", rows, vecs*s.lanes), "ref.Dot"
+		name, is = fmt.Sprintf("dot%d", vecs*s.lanes), "ref.Dot"
+	}
+	s.text(name, "(p *[16]int)", fmt.Sprintf("is %s for a strip of tiles of 1 to %d rows and of %d columns.", is, s.rows, vecs*s.lanes))
+	strip := pointer("p")
+	field := func(offset int) operand.Mem { return operand.Mem{Base: strip, Disp: offset} }
+	Label("height")
+	height := GP64()
+	MOVQ(field(stripHeight), height)
+	for rows := s.rows; rows > 0; rows-- {
+		if rows > 1 {
+			CMPQ(height, operand.Imm(uint64(rows)))
+			JNE(operand.LabelRef(fmt.Sprintf("below%d", rows)))
+		}
+		s.strip(strip, rows, vecs, kind)
+		JMP(operand.LabelRef("next"))
+		if rows > 1 {
+			Label(fmt.Sprintf("below%d", rows))
+		}
+	}
+	Label("next")
+	lower := GP64()
+	MOVQ(field(stripLower), lower)
+	TESTQ(lower, lower)
+	JZ(operand.LabelRef("done"))
+	MOVQ(lower, field(stripTiles))
+	MOVQ(operand.U32(0), field(stripLower))
+	DECQ(field(stripHeight))
+	JMP(operand.LabelRef("height"))
+	Label("done")
+	s.ret()
+}
+
+// strip writes one micro-kernel, which goes down tiles of the same height; in each, rows × vecs accumulators stay in registers over the whole inner
+// index, every step of which loads a row of B and broadcasts one value of A for each row.
+func (s isa) strip(strip reg.Register, rows, vecs int, kind string) {
+	vec := func() reg.Register { return s.vec() }
+	multiplyAdd := func(b, a, sum reg.Register) { VFMADD231PS(b, a, sum) }
+	if kind == "dot" {
 		vec, multiplyAdd = dotRegisters()
 	}
-	s.text(name, "(t *[25]int)", fmt.Sprintf("is %s for %d rows and %d columns.", is, rows, vecs*s.lanes))
-	t := pointer("t")
+	label := func(name string) string { return fmt.Sprintf("%s%d", name, rows) }
+	ref := func(name string) operand.LabelRef { return operand.LabelRef(label(name)) }
 	field := func(offset int) reg.GPVirtual {
 		r := GP64()
-		MOVQ(operand.Mem{Base: t, Disp: offset}, r)
+		MOVQ(operand.Mem{Base: strip, Disp: offset}, r)
 		return r
 	}
+	keep := func(r reg.Register, offset int) { MOVQ(r, operand.Mem{Base: strip, Disp: offset}) } // for the next tile
 	acc := make([][]reg.Register, rows)
 	for i := range acc {
 		for range vecs {
@@ -63,37 +93,33 @@ func (s isa) matrix(rows, vecs int, kind string, zeros operand.Mem) {
 	}
 	row := func(p reg.Register, j int) operand.Mem { return operand.Mem{Base: p, Disp: j * s.bytes()} }
 
-	// Start from Init, or from zeros repeated.
-	init, stride := field(tileInit), field(tileInitStride)
-	times4(stride)
-	TESTQ(init, init)
-	JNZ(operand.LabelRef("begin"))
-	LEAQ(zeros, init)
-	XORQ(stride, stride)
-	Label("begin")
+	Label(label("tile"))
+	init, stride := field(stripInit), field(stripInitStride)
 	for i := range acc {
 		for j := range acc[i] {
 			VMOVUPS(row(init, j), acc[i][j])
 		}
 		ADDQ(stride, init)
 	}
+	keep(init, stripInit)
 
-	b, segs := field(tileB), field(tileSegs)
+	b, segs, first := field(stripB), field(stripSegs), field(stripA)
 	var step func() // to the next value of the inner index
 	var a func(i int) operand.Mem
 	var next func() // to the next segment
 	if kind == "down" {
-		p, col := field(tileA), field(tileACol)
-		times4(col)
+		p, col := GP64(), field(stripACol)
+		MOVQ(first, p)
 		a = func(i int) operand.Mem { return at(p, i) }
 		step = func() { ADDQ(col, p) }
 		next = func() {}
+		ADDQ(operand.Imm(uint64(4*rows)), first)
+		keep(first, stripA)
 	} else {
 		// Row 5j+i is at base j plus 0, 1, 2, 3 or 4 row strides.
-		stride, stride3 := field(tileARow), GP64()
-		times4(stride)
+		stride, stride3 := field(stripARow), GP64()
 		LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, stride3)
-		bases := []reg.GPVirtual{field(tileA)}
+		bases := []reg.GPVirtual{first}
 		for 5*len(bases) < rows {
 			p := GP64()
 			last := bases[len(bases)-1]
@@ -117,20 +143,22 @@ func (s isa) matrix(rows, vecs int, kind string, zeros operand.Mem) {
 			}
 		}
 		next = func() {
-			seg := field(tileASeg)
-			SUBQ(operand.Mem{Base: t, Disp: tileK}, seg)
-			times4(seg)
+			seg := field(stripASeg)
 			for _, p := range bases {
 				ADDQ(seg, p)
 			}
 		}
+		below := GP64() // the row below the last
+		LEAQ(a(rows-1), below)
+		ADDQ(stride, below)
+		keep(below, stripA)
 	}
 
-	Label("segment")
-	k := field(tileK)
+	Label(label("segment"))
+	k := field(stripK)
 	TESTQ(k, k)
-	JZ(operand.LabelRef("segment_end"))
-	Label("inner")
+	JZ(ref("segment_end"))
+	Label(label("inner"))
 	bs, as := make([]reg.Register, vecs), [2]reg.Register{vec(), vec()}
 	for j := range bs {
 		bs[j] = vec()
@@ -148,30 +176,31 @@ func (s isa) matrix(rows, vecs int, kind string, zeros operand.Mem) {
 	step()
 	ADDQ(operand.Imm(panelBytes), b)
 	DECQ(k)
-	JNZ(operand.LabelRef("inner"))
-	Label("segment_end")
+	JNZ(ref("inner"))
+	Label(label("segment_end"))
 	next()
 	DECQ(segs)
-	JNZ(operand.LabelRef("segment"))
+	JNZ(ref("segment"))
 
-	add, stride := field(tileAdd), field(tileAddStride)
-	times4(stride)
+	add, stride := field(stripAdd), field(stripAddStride)
 	TESTQ(add, add)
-	JZ(operand.LabelRef("store"))
+	JZ(ref("store"))
 	for i := range acc {
 		for j := range acc[i] {
 			VADDPS(row(add, j), acc[i][j], acc[i][j])
 		}
 		ADDQ(stride, add)
 	}
-	Label("store")
-	dst, stride := field(tileDst), field(tileDstStride)
-	times4(stride)
+	keep(add, stripAdd)
+	Label(label("store"))
+	dst, stride := field(stripDst), field(stripDstStride)
 	for i := range acc {
 		for j := range acc[i] {
 			VMOVUPS(acc[i][j], row(dst, j))
 		}
 		ADDQ(stride, dst)
 	}
-	s.ret()
+	keep(dst, stripDst)
+	DECQ(operand.Mem{Base: strip, Disp: stripTiles})
+	JNZ(ref("tile"))
 }

@@ -4,65 +4,15 @@
 
 package x86
 
-// matrix1x16AVX2 is ref.Matrix for 1 rows and 16 columns.
+// matrix16AVX2 is ref.Matrix for a strip of tiles of 1 to 6 rows and of 16 columns.
 //
 //go:noescape
-func matrix1x16AVX2(t *[25]int)
+func matrix16AVX2(p *[16]int)
 
-// matrix1x16tAVX2 is ref.Matrix for 1 rows and 16 columns.
+// matrix16tAVX2 is ref.Matrix for a strip of tiles of 1 to 6 rows and of 16 columns.
 //
 //go:noescape
-func matrix1x16tAVX2(t *[25]int)
-
-// matrix2x16AVX2 is ref.Matrix for 2 rows and 16 columns.
-//
-//go:noescape
-func matrix2x16AVX2(t *[25]int)
-
-// matrix2x16tAVX2 is ref.Matrix for 2 rows and 16 columns.
-//
-//go:noescape
-func matrix2x16tAVX2(t *[25]int)
-
-// matrix3x16AVX2 is ref.Matrix for 3 rows and 16 columns.
-//
-//go:noescape
-func matrix3x16AVX2(t *[25]int)
-
-// matrix3x16tAVX2 is ref.Matrix for 3 rows and 16 columns.
-//
-//go:noescape
-func matrix3x16tAVX2(t *[25]int)
-
-// matrix4x16AVX2 is ref.Matrix for 4 rows and 16 columns.
-//
-//go:noescape
-func matrix4x16AVX2(t *[25]int)
-
-// matrix4x16tAVX2 is ref.Matrix for 4 rows and 16 columns.
-//
-//go:noescape
-func matrix4x16tAVX2(t *[25]int)
-
-// matrix5x16AVX2 is ref.Matrix for 5 rows and 16 columns.
-//
-//go:noescape
-func matrix5x16AVX2(t *[25]int)
-
-// matrix5x16tAVX2 is ref.Matrix for 5 rows and 16 columns.
-//
-//go:noescape
-func matrix5x16tAVX2(t *[25]int)
-
-// matrix6x16AVX2 is ref.Matrix for 6 rows and 16 columns.
-//
-//go:noescape
-func matrix6x16AVX2(t *[25]int)
-
-// matrix6x16tAVX2 is ref.Matrix for 6 rows and 16 columns.
-//
-//go:noescape
-func matrix6x16tAVX2(t *[25]int)
+func matrix16tAVX2(p *[16]int)
 
 // expAVX2 is ref.Exp.
 //

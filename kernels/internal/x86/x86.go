@@ -15,9 +15,15 @@ import (
 	"github.com/sowgen/sowgen/kernels/ref"
 )
 
+// The most rows of a tile that stay in registers (see ../gen/main.go).
+const (
+	rowsAVX512 = 14
+	rowsAVX2   = 6
+)
+
 // AVX512 is the loops for processors with AVX-512.
 var AVX512 = ref.Loops{
-	Rows: 14, Matrix: matrixAVX512, Transpose: transpose, Transpose16: transpose16,
+	Rows: rowsAVX512, Matrix: matrixAVX512, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX512), SiLU: unary(siluAVX512), GELU: unary(geluAVX512), QuickGELU: unary(quickGELUAVX512),
 	Sqrt: unary(sqrtAVX512), Neg: unary(negAVX512),
 	Add: binary(addAVX512), Sub: binary(subAVX512), Mul: binary(mulAVX512), Div: binary(divAVX512), GEGLU: binary(gegluAVX512),
@@ -45,7 +51,7 @@ func withDots(l ref.Loops) ref.Loops {
 
 // AVX2 is the loops for processors with AVX2 and FMA.
 var AVX2 = ref.Loops{
-	Rows: 6, Matrix: matrixAVX2, Transpose: transpose, Transpose16: transpose16,
+	Rows: rowsAVX2, Matrix: matrixAVX2, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX2), SiLU: unary(siluAVX2), GELU: unary(geluAVX2), QuickGELU: unary(quickGELUAVX2),
 	Sqrt: unary(sqrtAVX2), Neg: unary(negAVX2),
 	Add: binary(addAVX2), Sub: binary(subAVX2), Mul: binary(mulAVX2), Div: binary(divAVX2), GEGLU: binary(gegluAVX2),
@@ -60,147 +66,6 @@ var AVX2 = ref.Loops{
 	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX2, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX2),
 	Peak: peak(peakAVX2, 8),
-}
-
-// words is a ref.Tile as the assembly sees it.
-type words = [25]int
-
-// The offsets that ../gen/matrix.go takes for granted: each line fails to compile if one is not so.
-var (
-	_ = [1]int{}[unsafe.Sizeof(ref.Tile{})-unsafe.Sizeof(words{})]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.K)-16]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Segs)-24]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.A)-32]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ARow)-56]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ACol)-64]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.ASeg)-72]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.B)-80]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Init)-104]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Add)-128]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.Dst)-152]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.InitStride)-176]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.AddStride)-184]
-	_ = [1]int{}[unsafe.Offsetof(ref.Tile{}.DstStride)-192]
-)
-
-// The micro-kernels by number of rows: along the rows of A, 32 and 16 columns wide, and down the columns of A ("t").
-var (
-	avx512x32 = [...]func(*words){
-		nil, matrix1x32AVX512, matrix2x32AVX512, matrix3x32AVX512, matrix4x32AVX512, matrix5x32AVX512, matrix6x32AVX512,
-		matrix7x32AVX512, matrix8x32AVX512, matrix9x32AVX512, matrix10x32AVX512, matrix11x32AVX512, matrix12x32AVX512,
-		matrix13x32AVX512, matrix14x32AVX512,
-	}
-	avx512x16 = [...]func(*words){
-		nil, matrix1x16AVX512, matrix2x16AVX512, matrix3x16AVX512, matrix4x16AVX512, matrix5x16AVX512, matrix6x16AVX512,
-		matrix7x16AVX512, matrix8x16AVX512, matrix9x16AVX512, matrix10x16AVX512, matrix11x16AVX512, matrix12x16AVX512,
-		matrix13x16AVX512, matrix14x16AVX512,
-	}
-	avx512t = [...]func(*words){
-		nil, matrix1x32tAVX512, matrix2x32tAVX512, matrix3x32tAVX512, matrix4x32tAVX512, matrix5x32tAVX512, matrix6x32tAVX512,
-		matrix7x32tAVX512, matrix8x32tAVX512, matrix9x32tAVX512, matrix10x32tAVX512, matrix11x32tAVX512, matrix12x32tAVX512,
-		matrix13x32tAVX512, matrix14x32tAVX512,
-	}
-	dotx32 = [...]func(*words){
-		nil, dot1x32AVX512, dot2x32AVX512, dot3x32AVX512, dot4x32AVX512, dot5x32AVX512, dot6x32AVX512, dot7x32AVX512,
-		dot8x32AVX512, dot9x32AVX512, dot10x32AVX512, dot11x32AVX512, dot12x32AVX512, dot13x32AVX512, dot14x32AVX512,
-	}
-	dotx16 = [...]func(*words){
-		nil, dot1x16AVX512, dot2x16AVX512, dot3x16AVX512, dot4x16AVX512, dot5x16AVX512, dot6x16AVX512, dot7x16AVX512,
-		dot8x16AVX512, dot9x16AVX512, dot10x16AVX512, dot11x16AVX512, dot12x16AVX512, dot13x16AVX512, dot14x16AVX512,
-	}
-	avx2x16 = [...]func(*words){
-		nil, matrix1x16AVX2, matrix2x16AVX2, matrix3x16AVX2, matrix4x16AVX2, matrix5x16AVX2, matrix6x16AVX2,
-	}
-	avx2t = [...]func(*words){
-		nil, matrix1x16tAVX2, matrix2x16tAVX2, matrix3x16tAVX2, matrix4x16tAVX2, matrix5x16tAVX2, matrix6x16tAVX2,
-	}
-)
-
-func matrixAVX512(t *ref.Tile) {
-	checkTile(t)
-	w := (*words)(unsafe.Pointer(t))
-	switch {
-	case t.ACol != 1:
-		avx512t[t.Rows](w)
-	case t.Cols == 32:
-		avx512x32[t.Rows](w)
-	default:
-		avx512x16[t.Rows](w)
-	}
-}
-
-func dot(t *ref.Tile) {
-	checkTile(t)
-	if t.ACol != 1 {
-		panic("x86: no loop for products of bfloat16 down the columns of A")
-	}
-	w := (*words)(unsafe.Pointer(t))
-	if t.Cols == 32 {
-		dotx32[t.Rows](w)
-	} else {
-		dotx16[t.Rows](w)
-	}
-}
-
-func matrixAVX2(t *ref.Tile) {
-	checkTile(t)
-	kernel := avx2x16[t.Rows]
-	if t.ACol != 1 {
-		kernel = avx2t[t.Rows]
-	}
-	kernel((*words)(unsafe.Pointer(t)))
-	if t.Cols == 32 { // the right half
-		b, init, add, dst := t.B, t.Init, t.Add, t.Dst
-		t.B, t.Dst = b[16:], dst[16:]
-		if init != nil {
-			t.Init = init[16:]
-		}
-		if add != nil {
-			t.Add = add[16:]
-		}
-		kernel((*words)(unsafe.Pointer(t)))
-		t.B, t.Init, t.Add, t.Dst = b, init, add, dst
-	}
-}
-
-// checkTile panics if a slice is too short for the tile.
-func checkTile(t *ref.Tile) {
-	if n := t.Segs * t.K; n > 0 {
-		_ = t.A[(t.Rows-1)*t.ARow+(t.Segs-1)*t.ASeg+(t.K-1)*t.ACol]
-		_ = t.B[(n-1)*ref.Panel+t.Cols-1]
-	}
-	if t.ACol != 1 && (t.ARow != 1 || t.Segs != 1) || t.Cols != 16 && t.Cols != 32 {
-		panic("x86: no micro-kernel for this tile")
-	}
-	if t.Init != nil {
-		_ = t.Init[(t.Rows-1)*t.InitStride+t.Cols-1]
-	}
-	if t.Add != nil {
-		_ = t.Add[(t.Rows-1)*t.AddStride+t.Cols-1]
-	}
-	_ = t.Dst[(t.Rows-1)*t.DstStride+t.Cols-1]
-	if raceEnabled {
-		showTile(t)
-	}
-}
-
-// showTile shows the race detector what a tile touches.
-func showTile(t *ref.Tile) {
-	if t.ACol == 1 {
-		for s := range t.Segs {
-			grid(read[float32], t.A[s*t.ASeg:], 1, t.Rows, 0, t.ARow, t.K)
-		}
-	} else {
-		grid(read[float32], t.A, 1, t.K, 0, t.ACol, t.Rows)
-	}
-	grid(read[float32], t.B, 1, t.Segs*t.K, 0, ref.Panel, t.Cols)
-	if t.Init != nil {
-		grid(read[float32], t.Init, 1, t.Rows, 0, t.InitStride, t.Cols)
-	}
-	if t.Add != nil {
-		grid(read[float32], t.Add, 1, t.Rows, 0, t.AddStride, t.Cols)
-	}
-	grid(write[float32], t.Dst, 1, t.Rows, 0, t.DstStride, t.Cols)
 }
 
 // transpose goes by blocks of 8×8; what is left over at the edges is plain Go.
