@@ -3,11 +3,8 @@ package experiment
 import (
 	"context"
 	"math"
-	"strings"
 
 	"github.com/sowgen/sowgen/sow"
-	"github.com/sowgen/sowgen/sow/eval"
-	"github.com/sowgen/sowgen/sow/plan"
 )
 
 var compared = []sow.Method{sow.Text, sow.Paste, sow.Inpaint, sow.COW, sow.SOW}
@@ -48,37 +45,5 @@ var compare = &Experiment{
 		f.plot("skin", "method", "")
 		f.plot("off seam", "method", "")
 		f.plot("probe_text", "method", "")
-	},
-}
-
-var tasks = &Experiment{
-	Name:    "tasks",
-	About:   "The same heads with a text of each scenario: one that agrees with the head, one that wants something about it otherwise, and one that wants another style.",
-	Claim:   "COW and SOW follow the text in each scenario to within 5 points of text only, and keep the head.",
-	factors: []string{"scenario", "method"}, unit: "head",
-	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(24)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range cases {
-			for _, m := range []sow.Method{sow.Text, sow.COW, sow.SOW} {
-				t := lab.trial([]string{c.Scenario, string(m)}, c, lab.Pipeline.Defaults.As(m), plan.Offline{})
-				t.unit, _, _ = strings.Cut(c.Name, "-")
-				all = append(all, t)
-			}
-		}
-		return all, nil
-	},
-	judge: func(f *Findings) {
-		for _, s := range eval.Scenarios {
-			for _, m := range []string{"cow", "sow"} {
-				text, kept := f.gain("probe_text", []string{s, m}, []string{s, "text"}), f.gain("kept_psnr", []string{s, m}, []string{s, "text"})
-				f.check(text.Mean > -0.05 && kept.Low > 0, "%s, %s less text only: text %s, kept %s dB", s, m, interval(text), interval(kept))
-			}
-		}
-		f.show("kept_psnr", "skin", "probe_head", "probe_text", "probe_text_style")
-		f.plot("probe_text", "scenario", "method")
-		f.plot("kept_psnr", "scenario", "method")
 	},
 }

@@ -39,6 +39,7 @@ var halfHead = &Experiment{
 		}
 		less("blocked", "none")
 		less("none", "target .5")
+		f.note("Blocked throughout, in the inversion and the final phase too: %s dB less than none, case by case.", interval(f.gain(figure, []string{"none"}, []string{"blocked throughout"})))
 		f.note("An enhancement of 1 in place of a target mass: %s dB more than none, case by case.", interval(f.gain(figure, []string{"enhance 1"}, []string{"none"})))
 		f.show(figure, "kept_psnr", "grey", "spill")
 		f.plot(figure, "rule", "")
@@ -48,6 +49,9 @@ var halfHead = &Experiment{
 // readings are how strongly what grows reads the condition.
 var readings = []variant{
 	{"blocked", func(p *sow.Params) { p.TargetMass, p.Rules = 0, relatedReads(rules.Rule{Block: true}) }},
+	{"blocked throughout", func(p *sow.Params) {
+		p.TargetMass, p.Rules = 0, relatedReads(rules.Rule{Block: true, Phases: []rules.Phase{rules.Invert, rules.Cycle, rules.Final}})
+	}},
 	{"none", func(p *sow.Params) { p.TargetMass = 0 }},
 	{"enhance 1", func(p *sow.Params) { p.TargetMass, p.Rules = 0, relatedReads(rules.Rule{Enhance: 1}) }},
 	{"target .3", func(p *sow.Params) { p.TargetMass = 0.3 }},
