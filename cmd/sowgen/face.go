@@ -66,7 +66,7 @@ Given two pictures it compares a face on each: distance is the Euclidean distanc
 one person as a rule; cosine is 1 - the cosine of the angle between them, for which there is no such number.
 
 Faces are found seen from the front, upright or a little turned, wider than about a sixteenth of the picture.
-Drawn faces are as a rule not found.`,
+Drawn faces are seldom found.`,
 		Example: `  sowgen face group.jpg -o found.png
   sowgen generate --face group.jpg --face-index 2 --prompt "a knight in armour" -o knight.png
 

@@ -7,6 +7,7 @@ import (
 	"image/draw"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -141,4 +142,40 @@ func writeBoth(t *testing.T, name string, files ...string) {
 	writePNG(t, name, both)
 	_, err := os.Stat(name)
 	require.NoError(t, err)
+}
+
+// TestPhotographs: of a photograph the face is found, a picture grown around it, and the face in that is the same person's.
+func TestPhotographs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws pictures with the built-in model")
+	}
+	for _, name := range []string{"astronaut.jpg", "grace_hopper.jpg"} {
+		path := photograph(t, name)
+		workIn(t)
+		o := must(t, "generate", "--face", path, "--prompt", "a woman in a red shirt on a beach", "--size", "256x256", "--cycles", "2", "--seed", "1", "--blend", "feather", "--json", "-o", "out.png")
+		var r struct{ Placed [][4]int }
+		require.NoError(t, json.Unmarshal([]byte(o.stdout), &r))
+		require.Len(t, r.Placed, 1)
+		at := image.Rect(0, 0, r.Placed[0][2], r.Placed[0][3]).Add(image.Pt(r.Placed[0][0], r.Placed[0][1]))
+
+		source, err := picture.Read(path)
+		require.NoError(t, err)
+		f := face.Detect(source)[0]
+		crop, _ := f.Cut(source, face.Ellipse)
+		resized := picture.Resize(crop, at.Dx(), at.Dy())
+		drawn, err := picture.Read("out.png")
+		require.NoError(t, err)
+		// A drawn face may be found beside it: the one at the condition's place counts.
+		kept := slices.DeleteFunc(face.Detect(drawn), func(f face.Face) bool { return !image.Pt(int(f.Centre.X), int(f.Centre.Y)).In(at) })
+		require.Len(t, kept, 1, name)
+		embed := func(img *image.NRGBA, f face.Face) face.Embedding {
+			e, err := face.Embed(img, f)
+			require.NoError(t, err)
+			return e
+		}
+		is := embed(source, f)
+		distance, plainly := face.Distance(is, embed(drawn, kept[0])), face.Distance(is, embed(resized, face.Detect(resized)[0]))
+		t.Logf("%s: 1 of 1 found, %.0f pixels wide; ID-distance %.3f, of the photograph merely resized %.3f", name, kept[0].Size, distance, plainly)
+		require.Less(t, distance, face.SamePerson)
+	}
 }

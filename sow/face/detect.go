@@ -1,6 +1,7 @@
 package face
 
 import (
+	"cmp"
 	_ "embed"
 	"image"
 	"math"
@@ -30,7 +31,7 @@ const (
 	windowMin   = 24  // the smallest window, in pixels of that: a face must be wider than about a sixteenth of the picture's longer side
 	windowShift = 0.05
 	windowScale = 1.1
-	sameFace    = 0.2 // intersection over union of windows that show one face
+	sameFace    = 0.2 // intersection over union of windows that are added up
 	qualityMin  = 30
 )
 
@@ -46,9 +47,12 @@ func Detect(img *image.NRGBA) []Face {
 	windows := detector.RunCascade(pigo.CascadeParams{
 		MinSize: windowMin, MaxSize: min(p.Rows, p.Cols), ShiftFactor: windowShift, ScaleFactor: windowScale, ImageParams: p,
 	}, 0)
+	// pigo leaves a face at times as two clusters that lie over each other: of these the plainest counts.
+	clusters := detector.ClusterDetections(windows, sameFace)
+	slices.SortStableFunc(clusters, func(a, b pigo.Detection) int { return cmp.Compare(b.Q, a.Q) })
 	var faces []Face
-	for _, d := range detector.ClusterDetections(windows, sameFace) {
-		if d.Q < qualityMin {
+	for i, d := range clusters {
+		if d.Q < qualityMin || slices.ContainsFunc(clusters[:i], func(plainer pigo.Detection) bool { return covers(plainer, d) }) {
 			continue
 		}
 		f := Face{
@@ -59,16 +63,16 @@ func Detect(img *image.NRGBA) []Face {
 		f.Left, f.Right = pupils(img, f)
 		faces = append(faces, f)
 	}
-	slices.SortStableFunc(faces, func(a, b Face) int {
-		switch {
-		case a.Size > b.Size:
-			return -1
-		case a.Size < b.Size:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(faces, func(a, b Face) int { return cmp.Compare(b.Size, a.Size) })
 	return faces
+}
+
+// covers reports whether more than half of the smaller of two windows lies in the other.
+func covers(a, b pigo.Detection) bool {
+	common := func(a, aSize, b, bSize int) int { return min(a+aSize/2, b+bSize/2) - max(a-aSize/2, b-bSize/2) }
+	w, h := max(common(a.Col, a.Scale, b.Col, b.Scale), 0), max(common(a.Row, a.Scale, b.Row, b.Scale), 0)
+	smaller := min(a.Scale, b.Scale)
+	return 2*w*h > smaller*smaller
 }
 
 // side is a number of pixels, at least 1.

@@ -73,7 +73,7 @@ func TestDetect(t *testing.T) {
 			"mirrored": mirrored(photograph(t, name)),
 		} {
 			if change != "" && testing.Short() {
-				continue // the race detector makes this slow
+				continue
 			}
 			faces := face.Detect(img)
 			require.Len(t, faces, 1, "%s %s", name, change)
@@ -105,6 +105,7 @@ func TestDetect(t *testing.T) {
 
 // TestDetectTwo: the larger one comes first.
 func TestDetectTwo(t *testing.T) {
+	long(t)
 	small, large := wide(photograph(t, "grace_hopper"), 150), wide(photograph(t, "astronaut"), 300)
 	both := image.NewNRGBA(image.Rect(0, 0, 450, 300))
 	paste(both, small, image.Pt(0, 0))
@@ -117,7 +118,11 @@ func TestDetectTwo(t *testing.T) {
 
 // TestDetectAnything: every picture has an answer, however small, large, narrow or transparent.
 func TestDetectAnything(t *testing.T) {
-	for _, size := range []image.Point{{1, 1}, {23, 23}, {24, 24}, {25, 400}, {3, 4000}, {4000, 3000}} {
+	sizes := []image.Point{{1, 1}, {23, 23}, {24, 24}, {25, 400}, {3, 4000}, {4000, 3000}}
+	if testing.Short() {
+		sizes = sizes[:4]
+	}
+	for _, size := range sizes {
 		flat := image.NewNRGBA(image.Rectangle{Max: size})
 		require.Empty(t, face.Detect(flat), "%v", size)
 	}
@@ -155,6 +160,7 @@ func TestEmbeddingAgrees(t *testing.T) {
 
 // TestOwnChips: our chips, by two pupils, are as good as dlib's, by five landmarks: one person on both, and not the other.
 func TestOwnChips(t *testing.T) {
+	long(t)
 	all := map[string]face.Embedding{}
 	for name, g := range goldens(t) {
 		img := photograph(t, name)
@@ -204,6 +210,13 @@ func TestCut(t *testing.T) {
 	crop, mask := f.Cut(image.NewNRGBA(image.Rect(0, 0, 40, 60)), face.Ellipse)
 	require.Equal(t, image.Rect(0, 0, 40, 40), crop.Rect)
 	require.EqualValues(t, 255, mask.GrayAt(20, 20).Y)
+}
+
+// long skips a test that the race detector, which is given -short, would make take minutes.
+func long(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow under the race detector")
+	}
 }
 
 func wide(img *image.NRGBA, w int) *image.NRGBA {
