@@ -4,15 +4,17 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// pool is the one set of threads behind every operation. Workers sleep on wake; the caller of an operation works too. Tasks
+// pool is the one set of threads behind every operation. Workers wait on wake; the caller of an operation works too. Tasks
 // are handed out by an atomic counter, so which thread runs a task is chance: a task must write only what is its own.
 var pool = struct {
 	busy    sync.Mutex // held by the operation that has the workers
 	threads atomic.Int32
 	started int // workers running; guarded by busy
 	wake    chan *job
+	alert   atomic.Int32 // workers that look out for a job and need not be woken
 }{wake: make(chan *job, 256)}
 
 func init() { pool.threads.Store(int32(runtime.GOMAXPROCS(0))) }
@@ -79,7 +81,9 @@ func parallel(n int, t tasks) {
 		}
 	}
 	j.work()
-	<-j.done
+	if _, ok := look(j.done); !ok {
+		<-j.done
+	}
 	failed := j.failed.Load()
 	j.release()
 	if failed != nil {
@@ -87,12 +91,15 @@ func parallel(n int, t tasks) {
 	}
 }
 
-// smallWork is how many multiplications are not worth waking another thread for.
-const smallWork = 1 << 20
+// smallWork is how many multiplications are not worth waking another thread for, and alertWork not even one that is awake.
+const (
+	smallWork = 1 << 20
+	alertWork = 1 << 17
+)
 
 // spread is parallel for an operation of so many multiplications, in this goroutine alone if they are few.
 func spread(work, n int, t tasks) {
-	if work >= smallWork {
+	if work >= smallWork || work >= alertWork && pool.alert.Load() > 0 {
 		parallel(n, t)
 		return
 	}
@@ -102,10 +109,34 @@ func spread(work, n int, t tasks) {
 }
 
 func worker() {
-	for j := range pool.wake {
+	for {
+		pool.alert.Add(1)
+		j, ok := look(pool.wake)
+		pool.alert.Add(-1)
+		if !ok {
+			j = <-pool.wake
+		}
 		j.work()
 		j.release()
 	}
+}
+
+// patience is how long a thread looks out for what it waits for before it goes to sleep: some times what waking it takes. In a network the
+// next operation comes sooner as a rule, and many of a small network's take no longer than that themselves.
+const patience = 200 * time.Microsecond
+
+// look receives from c if that comes soon.
+func look[T any](c <-chan T) (v T, ok bool) {
+	for began := time.Now(); time.Since(began) < patience; {
+		for range 100 { // some nanoseconds each
+			select {
+			case v := <-c:
+				return v, true
+			default:
+			}
+		}
+	}
+	return v, false
 }
 
 // work runs tasks until none is left to take. A worker that comes late finds none: the caller does not wait for it.
@@ -143,9 +174,9 @@ func (j *job) release() {
 	}
 }
 
-// chunk is how many values of an elementwise operation make a task: 64 KiB, so that tasks share no cache line and start-up
+// chunk is how many values of an elementwise operation make a task: 32 KiB, so that tasks share no cache line and start-up
 // costs nothing.
-const chunk = 16 << 10
+const chunk = 8 << 10
 
 // chunks runs f over [0, n) in pieces.
 func chunks(n int, f func(from, to int)) {
@@ -153,5 +184,5 @@ func chunks(n int, f func(from, to int)) {
 		f(0, n)
 		return
 	}
-	Parallel(ceilDiv(n, chunk), func(i int) { f(i*chunk, min(n, (i+1)*chunk)) })
+	spread(8*n, ceilDiv(n, chunk), funcTasks(func(i int) { f(i*chunk, min(n, (i+1)*chunk)) }))
 }
