@@ -37,7 +37,7 @@ func TestLayering(t *testing.T) {
 		"sow/capture":              {},
 		"sow/rules":                {"sow/picture", "sow/plan", "tensor", "unet"},
 
-		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/eval/benchmark", "sow/picture", "sow/plan", "sow/rules", "tensor"},
+		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/eval/benchmark", "sow/face", "sow/picture", "sow/plan", "sow/rules", "tensor"},
 
 		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
 

@@ -180,7 +180,7 @@ func (r *run) guided(ctx context.Context, combine func([]*tensor.Tensor) *tensor
 // encodePrompts encodes every prompt of the run, after which the text encoder has nothing more to do.
 func (r *run) encodePrompts(ctx context.Context) error {
 	all := r.plainPrompts(r.Negative, r.Guidance)
-	if r.Method.cyclic() {
+	if r.Method.Cyclic() {
 		all = slices.Concat(r.plainPrompts("", r.inversionGuidance()), r.maskedPrompts(), r.plainPrompts("", r.Guidance))
 	}
 	for _, p := range all {

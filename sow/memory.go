@@ -162,7 +162,7 @@ func (r *run) fit() (Memory, error) {
 	}
 	most := 1
 	for _, all := range [][]asked{r.plainPrompts(r.Negative, r.Guidance), r.plainPrompts("", r.inversionGuidance()), r.maskedPrompts()} {
-		if !r.Method.cyclic() && most > 1 {
+		if !r.Method.Cyclic() && most > 1 {
 			break
 		}
 		prompts, _ := r.distinct(all)

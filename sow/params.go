@@ -26,8 +26,8 @@ const (
 // Methods are all of them.
 var Methods = []Method{SOW, COW, Text, Paste, Inpaint}
 
-// cyclic reports whether a method inverts the conditions and goes in cycles; the others sample from noise.
-func (m Method) cyclic() bool { return m == SOW || m == COW }
+// Cyclic reports whether a method inverts the conditions and goes in cycles; the others sample from noise.
+func (m Method) Cyclic() bool { return m == SOW || m == COW }
 
 // ruled reports whether a method's attention goes by rules.
 func (m Method) ruled() bool { return m == SOW || m == Text }
@@ -99,7 +99,7 @@ func DefaultParams() Params {
 // As returns p for a method. Those that sample from noise have no negative prompt then, as is usual; the one in p is meant for the cycles.
 func (p Params) As(m Method) Params {
 	p.Method = m
-	if !m.cyclic() {
+	if !m.Cyclic() {
 		p.Negative = ""
 	}
 	return p
@@ -178,7 +178,7 @@ func (p *Params) Validate(factor int) error {
 			return fmt.Errorf("sow: rules: %w", err)
 		}
 	}
-	if r, b, l := p.nodes(); p.Method.cyclic() && !(l < r && r < b) {
+	if r, b, l := p.nodes(); p.Method.Cyclic() && !(l < r && r < b) {
 		return badParam("late, replace, back", fmt.Sprintf("%g, %g, %g of %d steps", p.Late, p.Replace, p.Back, p.Steps),
 			fmt.Sprintf("they fall on nodes %d, %d, %d; want three different ones in that order: take more steps or other fractions", l, r, b))
 	}

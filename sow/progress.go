@@ -27,7 +27,7 @@ func (r *run) estimate() int64 {
 		prompts, _ := r.distinct(all)
 		return int64(len(prompts))
 	}
-	if !r.Method.cyclic() {
+	if !r.Method.Cyclic() {
 		return whole * int64(r.Steps) * count(r.plainPrompts(r.Negative, r.Guidance))
 	}
 	invert, cycle, final := count(r.plainPrompts("", r.inversionGuidance())), count(r.maskedPrompts()), count(r.plainPrompts("", r.Guidance))

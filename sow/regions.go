@@ -125,7 +125,7 @@ func (p *Params) moments(ddim *sampler.DDIM) (all []rules.Moment) {
 	}
 	replace, back, _ := p.nodes()
 	from := p.Steps
-	if p.Method.cyclic() {
+	if p.Method.Cyclic() {
 		from = replace
 		if p.Start == StartNoise {
 			for k := p.Steps; k > replace; k-- {

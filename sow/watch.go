@@ -52,7 +52,7 @@ func (r *run) watched(in *unet.Input, now rules.Moment) {
 			}
 		}
 	}
-	last := now.Phase == rules.Cycle && now.Cycle == r.Cycles || now.Phase == rules.Final && (!r.Method.cyclic() || r.Cycles == 0)
+	last := now.Phase == rules.Cycle && now.Cycle == r.Cycles || now.Phase == rules.Final && (!r.Method.Cyclic() || r.Cycles == 0)
 	if !last {
 		return
 	}

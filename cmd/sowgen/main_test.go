@@ -119,7 +119,7 @@ func TestVersion(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	root := must(t)
-	for _, command := range []string{"generate", "face", "inspect", "forward", "bench", "experiment", "version", "completion"} {
+	for _, command := range []string{"generate", "face", "inspect", "forward", "bench", "experiment", "eval", "version", "completion"} {
 		assert.Contains(t, root.stdout, command)
 		help := must(t, command, "--help")
 		assert.Contains(t, help.stdout, "sowgen "+command, command)

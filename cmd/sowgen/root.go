@@ -90,7 +90,7 @@ diffusers layout can take its place.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.generateCommand(), a.planCommand(), a.faceCommand(), a.rulesCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.experimentCommand(), a.versionCommand())
+	root.AddCommand(a.generateCommand(), a.planCommand(), a.faceCommand(), a.rulesCommand(), a.inspectCommand(), a.forwardCommand(), a.benchCommand(), a.experimentCommand(), a.evalCommand(), a.versionCommand())
 	return root
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+
+	"github.com/sowgen/sowgen/sow/picture"
 )
 
 // Case is what a method is given, and what is known about it.
@@ -21,8 +23,29 @@ type Case struct {
 
 	Picture *image.NRGBA `json:"-"`
 	Mask    *image.Gray  `json:"-"` // what is kept of it; nil: what is not transparent
+	files   [2]string    // where to read the two from, if they are not here
+
 	// Head is all of the head where the mask keeps but a part of it: the rest is withheld, and the truth for what is grown there. nil: nothing is.
 	Head *image.Gray `json:"-"`
+}
+
+// Loaded returns the case with its pictures, read from their files if they are not there yet.
+func (c *Case) Loaded() (*Case, error) {
+	if c.Picture != nil {
+		return c, nil
+	}
+	loaded := *c
+	var err error
+	if loaded.Picture, err = picture.Read(c.files[0]); err != nil || c.files[1] == "" {
+		return &loaded, err
+	}
+	if loaded.Mask, err = picture.ReadMask(c.files[1], true); err != nil {
+		return nil, err
+	}
+	if m, p := loaded.Mask.Rect.Size(), loaded.Picture.Rect.Size(); m != p {
+		return nil, fmt.Errorf("%s is %dx%d, want %dx%d, the size of %s", c.files[1], m.X, m.Y, p.X, p.Y, c.files[0])
+	}
+	return &loaded, nil
 }
 
 // Scenarios are those of the paper (§4.1).

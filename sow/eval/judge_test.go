@@ -63,20 +63,14 @@ func TestBodySkin(t *testing.T) {
 	require.False(t, seen, "what is kept is the condition's")
 }
 
-// seer sees a face where it is told one is, and all people 0.25 apart.
-type seer struct {
-	at map[*image.NRGBA]image.Rectangle
-}
-
-func (s seer) Detect(img *image.NRGBA) ([]image.Rectangle, error) {
-	if box, ok := s.at[img]; ok {
-		return []image.Rectangle{box}, nil
+// seer sees a face where it is told one is, of somebody whose vector is how far to the left that is.
+func seer(at map[*image.NRGBA]image.Rectangle) eval.Faces {
+	return func(img *image.NRGBA) (faces []eval.Face) {
+		if box, ok := at[img]; ok {
+			faces = append(faces, eval.Face{Box: box, Vector: func() ([]float32, error) { return []float32{float32(box.Min.X) / 32}, nil }})
+		}
+		return faces
 	}
-	return nil, nil
-}
-
-func (s seer) Distance(_ *image.NRGBA, _ image.Rectangle, _ *image.NRGBA, _ image.Rectangle) (float64, error) {
-	return 0.25, nil
 }
 
 func TestJudge(t *testing.T) {
@@ -90,7 +84,7 @@ func TestJudge(t *testing.T) {
 	draw.Draw(canvas, box, drawn, box.Min, draw.Src)
 	at := eval.Laid{Canvas: canvas, Returned: canvas, Mask: mask}
 	c := &eval.Case{Says: map[string]string{"scene": "snowy forest", "shirt": "none of these"}}
-	j := &eval.Judge{Probe: probe, Faces: seer{map[*image.NRGBA]image.Rectangle{canvas: box, drawn: box.Add(image.Pt(10, 10))}}}
+	j := &eval.Judge{Probe: probe, Faces: seer(map[*image.NRGBA]image.Rectangle{canvas: box, drawn: box.Add(image.Pt(10, 10))})}
 
 	f, err := j.Measure(drawn, c, at)
 	require.NoError(t, err)
@@ -98,7 +92,7 @@ func TestJudge(t *testing.T) {
 	require.InDelta(t, 1, f["kept_ssim"], 1e-12)
 	require.Equal(t, 1.0, f["probe_person"])
 	require.Equal(t, []float64{0.5, 1, 0}, []float64{f["probe_text"], f["probe_text_scene"], f["probe_text_shirt"]})
-	require.Equal(t, []float64{1, 0.25}, []float64{f["face"], f["id_distance"]})
+	require.Equal(t, []float64{1, 0.3125}, []float64{f["face"], f["id_distance"]})
 	require.NotContains(t, f, "skin")
 	require.NotContains(t, f, "probe_head")
 	require.NotContains(t, f, "unseen_psnr")

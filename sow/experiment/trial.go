@@ -24,13 +24,17 @@ type Trial struct {
 
 // Run makes a trial's picture and measures it. Several may run at a time.
 func (t *Trial) Run(ctx context.Context, p *sow.Pipeline, judge *eval.Judge) (*image.NRGBA, eval.Figures, error) {
-	params := t.Params
-	req := sow.Request{
-		Prompt: t.Case.Prompt, Conditions: []sow.Condition{{Picture: t.Case.Picture, Mask: t.Case.Mask}}, Seed: t.Seed, Params: &params, Planner: t.Planner,
-	}
-	at, err := lay(ctx, p, req, t.Case)
+	c, err := t.Case.Loaded()
 	if err != nil {
 		return nil, nil, fmt.Errorf("case %s: %w", t.Case.Name, err)
+	}
+	params := t.Params
+	req := sow.Request{
+		Prompt: c.Prompt, Conditions: []sow.Condition{{Picture: c.Picture, Mask: c.Mask}}, Seed: t.Seed, Params: &params, Planner: t.Planner,
+	}
+	at, err := lay(ctx, p, req, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("case %s: %w", c.Name, err)
 	}
 	if params.Method == sow.Text {
 		req.Conditions = nil
@@ -40,11 +44,11 @@ func (t *Trial) Run(ctx context.Context, p *sow.Pipeline, judge *eval.Judge) (*i
 	}
 	result, err := p.Generate(ctx, req)
 	if err != nil {
-		return nil, nil, fmt.Errorf("case %s: %w", t.Case.Name, err)
+		return nil, nil, fmt.Errorf("case %s: %w", c.Name, err)
 	}
-	figures, err := judge.Measure(result.Image, t.Case, *at)
+	figures, err := judge.Measure(result.Image, c, *at)
 	if err != nil {
-		return nil, nil, fmt.Errorf("case %s: %w", t.Case.Name, err)
+		return nil, nil, fmt.Errorf("case %s: %w", c.Name, err)
 	}
 	figures["seconds"], figures["memory_mb"] = result.Report.Total, float64(result.Report.Memory.Peak)/1e6
 	for _, n := range result.Report.Evaluations {

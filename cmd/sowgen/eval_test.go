@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestEval writes the benchmark, measures two methods on three of its cases, goes on where it was, and says what was wrong.
+func TestEval(t *testing.T) {
+	workIn(t)
+	require.Equal(t, "cases: 216 cases; sowgen eval cases measures the methods on them\n", must(t, "eval", "--make", "cases").stdout)
+	tiny := []string{"eval", "cases", "--cases", "3", "--methods", "text,paste", "--model", testdata(t, "models/sd21"), "-o", "results"}
+	o := must(t, tiny...)
+	require.Contains(t, o.stdout, "all scenarios, 3 cases")
+	require.Contains(t, o.stdout, "scenario style, 1 cases")
+	require.Regexp(t, `kept, dB  +\S+ .*  60`, o.stdout)
+	require.Contains(t, o.stdout, "55.00 %")
+	require.Contains(t, o.stderr, "pictures, about")
+	for _, file := range []string{"index.html", "figures.csv", "report.json", "sheet.png", "pictures/text-000-normal.png", "pictures/paste-000-style.png"} {
+		require.FileExists(t, "results/"+file)
+	}
+	before, err := os.Stat("results/pictures/text-000-normal.png")
+	require.NoError(t, err)
+
+	var table struct {
+		Tables []struct {
+			Scenario string
+			Cases    int
+			Methods  []string
+			Means    map[string]map[string]struct{ Mean, Low, High float64 }
+		}
+	}
+	o = must(t, append(tiny, "--json")...)
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &table))
+	require.Empty(t, o.stderr)
+	require.Len(t, table.Tables, 4)
+	require.Equal(t, []string{"text", "paste"}, table.Tables[0].Methods)
+	require.Equal(t, 60.0, table.Tables[0].Means["kept_psnr"]["paste"].Mean)
+	after, err := os.Stat("results/pictures/text-000-normal.png")
+	require.NoError(t, err)
+	require.Equal(t, before.ModTime(), after.ModTime(), "it was there already")
+	o = must(t, append(tiny, "--scenarios", "style")...)
+	require.Contains(t, o.stdout, "all scenarios, 3 cases")
+}
+
+func TestEvalRefuses(t *testing.T) {
+	workIn(t)
+	require.NoError(t, os.MkdirAll("empty", 0o777))
+	require.NoError(t, os.MkdirAll("bad", 0o777))
+	require.NoError(t, os.WriteFile("bad/prompts.csv", []byte("picture,prompt\nface.png,a\n"), 0o600))
+	before := list(t, ".")
+	sowgen(t, "eval").refuses(t, exitUsage, before, "want the DIR of the cases")
+	sowgen(t, "eval", "a", "b").refuses(t, exitUsage, before, "want the DIR of the cases")
+	sowgen(t, "eval", "a", "--make", "b").refuses(t, exitUsage, before, "want the DIR of the cases")
+	sowgen(t, "eval", "nowhere").refuses(t, exitFailed, before, "nowhere", "want a folder of cases, or builtin")
+	sowgen(t, "eval", "bad/prompts.csv").refuses(t, exitFailed, before, "not a file")
+	sowgen(t, "eval", "empty").refuses(t, exitFailed, before, "empty/prompts.csv: there is no such file")
+	sowgen(t, "eval", "bad").refuses(t, exitFailed, before, "bad/prompts.csv:2:", "face.png")
+	sowgen(t, "eval", "--make", "bad").refuses(t, exitUsage, before, "--make bad", "empty")
+	sowgen(t, "eval", "builtin", "--methods", "sow,img2img").refuses(t, exitUsage, before, "--methods sow,img2img", "sow, cow, text, paste, inpaint")
+	sowgen(t, "eval", "builtin", "--methods", "sow,sow").refuses(t, exitUsage, before, "each once")
+	sowgen(t, "eval", "builtin", "--scenarios", "odd").refuses(t, exitUsage, before, "--scenarios odd", "normal, attribute, style")
+	sowgen(t, "eval", "builtin", "--cases", "-1").refuses(t, exitUsage, before, "--cases -1")
+	sowgen(t, "eval", "builtin", "--jobs", "999").refuses(t, exitUsage, before, "--jobs 999")
+	sowgen(t, "eval", "builtin", "-o", "").refuses(t, exitUsage, before, "--output")
+}
