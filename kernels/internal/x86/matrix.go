@@ -47,39 +47,51 @@ var (
 // zeros is where sums begin that have no Init.
 var zeros [ref.Panel]float32
 
-// set makes s the columns of t from col on, in as few tiles of at most most rows as it takes.
-func (s *strip) set(t *ref.Tile, col, most int) *words {
+// stripOf is the left columns of t, in as few tiles of at most most rows as it takes.
+func stripOf(t *ref.Tile, most int) strip {
 	tiles := (t.Rows + most - 1) / most
 	height, higher := t.Rows/tiles, t.Rows%tiles
-	*s = strip{
+	s := strip{
 		height: height, tiles: tiles, k: t.K, segs: t.Segs,
 		a: address(t.A), aRow: 4 * t.ARow, aCol: 4 * t.ACol, aSeg: 4 * (t.ASeg - t.K),
-		b: address(t.B[col:]), init: uintptr(unsafe.Pointer(&zeros)), dst: address(t.Dst[col:]), dstStride: 4 * t.DstStride,
+		b: address(t.B), init: uintptr(unsafe.Pointer(&zeros)), dst: address(t.Dst), dstStride: 4 * t.DstStride,
 	}
 	if higher > 0 {
 		s.height, s.tiles, s.lower = height+1, higher, tiles-higher
 	}
 	if t.Init != nil {
-		s.init, s.initStride = address(t.Init[col:]), 4*t.InitStride
+		s.init, s.initStride = address(t.Init), 4*t.InitStride
 	}
 	if t.Add != nil {
-		s.add, s.addStride = address(t.Add[col:]), 4*t.AddStride
+		s.add, s.addStride = address(t.Add), 4*t.AddStride
 	}
-	return (*words)(unsafe.Pointer(s))
+	return s
 }
+
+// right moves s to the right by so many columns.
+func (s *strip) right(cols uintptr) {
+	s.b += 4 * cols
+	s.init += 4 * cols // zeros is as wide as a panel
+	s.dst += 4 * cols
+	if s.add != 0 {
+		s.add += 4 * cols
+	}
+}
+
+func (s *strip) words() *words { return (*words)(unsafe.Pointer(s)) }
 
 func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
 
 func matrixAVX512(t *ref.Tile) {
 	checkTile(t)
-	var s strip
-	switch w := s.set(t, 0, rowsAVX512); {
+	s := stripOf(t, rowsAVX512)
+	switch {
 	case t.ACol != 1:
-		matrix32tAVX512(w)
+		matrix32tAVX512(s.words())
 	case t.Cols == 32:
-		matrix32AVX512(w)
+		matrix32AVX512(s.words())
 	default:
-		matrix16AVX512(w)
+		matrix16AVX512(s.words())
 	}
 	runtime.KeepAlive(t)
 }
@@ -89,23 +101,25 @@ func dot(t *ref.Tile) {
 	if t.ACol != 1 {
 		panic("x86: no loop for products of bfloat16 down the columns of A")
 	}
-	var s strip
-	if w := s.set(t, 0, rowsAVX512); t.Cols == 32 {
-		dot32AVX512(w)
+	s := stripOf(t, rowsAVX512)
+	if t.Cols == 32 {
+		dot32AVX512(s.words())
 	} else {
-		dot16AVX512(w)
+		dot16AVX512(s.words())
 	}
 	runtime.KeepAlive(t)
 }
 
 func matrixAVX2(t *ref.Tile) {
 	checkTile(t)
-	var s strip
+	left := stripOf(t, rowsAVX2)
 	for col := 0; col < t.Cols; col += 16 {
-		if w := s.set(t, col, rowsAVX2); t.ACol != 1 {
-			matrix16tAVX2(w)
+		s := left // the micro-kernel leaves it at the end
+		s.right(uintptr(col))
+		if t.ACol != 1 {
+			matrix16tAVX2(s.words())
 		} else {
-			matrix16AVX2(w)
+			matrix16AVX2(s.words())
 		}
 	}
 	runtime.KeepAlive(t)
