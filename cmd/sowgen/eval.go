@@ -218,6 +218,9 @@ func (v *evaluation) print(r *experiment.Report, summaries []experiment.Summary)
 		}{r.Model, r.Program, summaries, r.Checks, r.Notes, peakRSS() / 1e6, v.jobs})
 	}
 	var b strings.Builder
+	if len(summaries) == 2 { // of one scenario all is said by its own table
+		summaries = summaries[1:]
+	}
 	for _, s := range summaries {
 		name := "all scenarios"
 		if s.Scenario != "" {

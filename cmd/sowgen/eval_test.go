@@ -43,7 +43,8 @@ func TestEval(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before.ModTime(), after.ModTime(), "it was there already")
 	o = must(t, append(tiny, "--scenarios", "style")...)
-	require.Contains(t, o.stdout, "all scenarios, 3 cases")
+	require.Contains(t, o.stdout, "scenario style, 3 cases")
+	require.NotContains(t, o.stdout, "all scenarios", "one table is enough")
 }
 
 func TestEvalRefuses(t *testing.T) {

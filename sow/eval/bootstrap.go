@@ -25,16 +25,18 @@ func Bootstrap(values []float64) Interval {
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 	means := make([]float64, resamples)
 	for i := range means {
+		sum := 0.0
 		for range n {
-			means[i] += values[random.IntN(n)] / float64(n)
+			sum += values[random.IntN(n)]
 		}
+		means[i] = sum / float64(n) // at last, so that the mean of ones is one
 	}
 	slices.Sort(means)
-	mean := 0.0
+	sum := 0.0
 	for _, v := range values {
-		mean += v / float64(n)
+		sum += v
 	}
-	return Interval{mean, means[resamples/40], means[resamples-1-resamples/40], n}
+	return Interval{sum / float64(n), means[resamples/40], means[resamples-1-resamples/40], n}
 }
 
 // Apart reports whether a lies above b with intervals that do not overlap. What is NaN does not.

@@ -22,6 +22,11 @@ func TestBootstrap(t *testing.T) {
 	require.Equal(t, i, eval.Bootstrap(values), "the same for the same values")
 	one := eval.Bootstrap([]float64{3})
 	require.Equal(t, eval.Interval{Mean: 3, Low: 3, High: 3, N: 1}, one)
+	ones := make([]float64, 72)
+	for i := range ones {
+		ones[i] = 1
+	}
+	require.Equal(t, eval.Interval{Mean: 1, Low: 1, High: 1, N: 72}, eval.Bootstrap(ones))
 	none := eval.Bootstrap(nil)
 	require.True(t, math.IsNaN(none.Mean) && none.N == 0)
 	require.True(t, one.Apart(i))
