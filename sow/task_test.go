@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/picture"
@@ -145,8 +146,8 @@ func TestStyleTask(t *testing.T) {
 
 // taskCases is the built-in model, heads without a hat and glasses, and what reads pictures.
 func taskCases(t *testing.T) (*Pipeline, []heldOut, *eval.Probe) {
-	if testing.Short() {
-		t.Skip("draws pictures with the built-in model")
+	if testing.Short() || kernels.Implementation() == "go" {
+		t.Skip("runs the built-in model for seconds, for minutes on plain Go kernels")
 	}
 	p, err := Open(Builtin)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow/face"
 	"github.com/sowgen/sowgen/sow/picture"
 )
@@ -146,8 +147,8 @@ func writeBoth(t *testing.T, name string, files ...string) {
 
 // TestPhotographs: of a photograph the face is found, a picture grown around it, and the face in that is the same person's.
 func TestPhotographs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("draws pictures with the built-in model")
+	if testing.Short() || kernels.Implementation() == "go" {
+		t.Skip("runs the built-in model for seconds, for minutes on plain Go kernels")
 	}
 	for _, name := range []string{"astronaut.jpg", "grace_hopper.jpg"} {
 		path := photograph(t, name)

@@ -67,14 +67,12 @@ func photograph(t *testing.T, name string) *image.NRGBA {
 // TestDetect: one face on each portrait, at any size, in colour or grey, and from either side, with the eyes where dlib has them; none on
 // pictures of other things. The drawn faces of the built-in model are none to it either.
 func TestDetect(t *testing.T) {
+	long(t)
 	for name, g := range goldens(t) {
 		for change, img := range map[string]*image.NRGBA{
 			"": photograph(t, name), "grey": grey(photograph(t, name)), "128 wide": wide(photograph(t, name), 128), "1000 wide": wide(photograph(t, name), 1000),
 			"mirrored": mirrored(photograph(t, name)),
 		} {
-			if change != "" && testing.Short() {
-				continue
-			}
 			faces := face.Detect(img)
 			require.Len(t, faces, 1, "%s %s", name, change)
 			f := faces[0]
