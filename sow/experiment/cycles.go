@@ -44,7 +44,7 @@ var cycles = &Experiment{
 			}
 		}
 		cost := func(n string) float64 { return f.mean("evaluations", n).Mean }
-		f.check(cost("20")-cost("10") == cost("10")-cost("0"), "evaluations: %s, %s, %s for 0, 10, 20 cycles", number(cost("0")), number(cost("10")), number(cost("20")))
+		f.check(math.Abs(cost("20")-2*cost("10")+cost("0")) < 1e-6, "evaluations: %s, %s, %s for 0, 10, 20 cycles", number(cost("0")), number(cost("10")), number(cost("20")))
 		f.show(append(quality, "evaluations")...)
 		f.plot("grey", "cycles", "")
 		f.plot("probe_text", "cycles", "")

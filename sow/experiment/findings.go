@@ -23,6 +23,7 @@ type Report struct {
 	Program      string        `json:"program"` // the version of sowgen
 	Kernels      string        `json:"kernels"`
 	Seed         uint64        `json:"seed"`
+	Cases        int           `json:"cases,omitempty"` // as asked for; 0: as many as the experiment is sized for
 	Factors      []string      `json:"factors"`
 	Unit         string        `json:"unit"`
 	Arms         []Arm         `json:"arms"`
@@ -73,7 +74,7 @@ type Findings struct {
 
 func newFindings(e *Experiment, lab *Lab, observations []Observation) *Findings {
 	f := &Findings{Report: &Report{
-		Name: e.Name, About: e.About, Claim: e.Claim, Model: lab.Pipeline.Model, Program: sow.Version(), Kernels: kernels.Implementation(), Seed: lab.Seed,
+		Name: e.Name, About: e.About, Claim: e.Claim, Model: lab.Pipeline.Model, Program: sow.Version(), Kernels: kernels.Implementation(), Seed: lab.Seed, Cases: lab.Cases,
 		Factors: e.factors, Unit: e.unit, Observations: observations,
 	}}
 	for _, o := range observations {
@@ -198,6 +199,7 @@ func (f *Findings) show(figures ...string) { f.shown = figures }
 
 // number prints three or four digits that count.
 func number(v float64) string {
+	v = math.Round(v*1e4) / 1e4 // sums of thirds are whole again
 	switch a := math.Abs(v); {
 	case a == math.Trunc(a) && a < 1e6:
 		return fmt.Sprintf("%.0f", v)

@@ -11,12 +11,13 @@ import (
 	"github.com/sowgen/sowgen/sow/plan"
 )
 
-// part is the method without one of its parts.
+// part is the method without one of its parts, or with one as it is not by default.
 type part struct {
 	name   string
 	change func(*sow.Params)
-	stages plan.Stages
-	named  bool // the text names a side of the picture
+	stages plan.Stages // that are on
+	named  bool        // the text names a side of the picture
+	than   string      // the arm that it is compared with
 }
 
 const (
@@ -25,18 +26,26 @@ const (
 )
 
 var partsOff = []part{
-	{whole, func(*sow.Params) {}, plan.AllStages, false},
-	{"no seed initialisation", func(p *sow.Params) { p.Start = sow.StartNoise }, plan.AllStages, false},
-	{"no cycles", func(p *sow.Params) { p.Cycles = 0 }, plan.AllStages, false},
-	{"no overwriting", func(p *sow.Params) { p.Overwrite = false }, plan.AllStages, false},
-	{"no modulation", func(p *sow.Params) { p.TargetMass = 0 }, plan.AllStages, false},
-	{"no prompt stage", func(*sow.Params) {}, plan.Stages{Place: true, Refine: true}, false},
-	{"no refine stage", func(*sow.Params) {}, plan.Stages{Prompt: true, Place: true}, false},
-	{wholeNamed, func(*sow.Params) {}, plan.AllStages, true},
-	{"no place stage, a side is named", func(*sow.Params) {}, plan.Stages{Prompt: true, Refine: true}, true},
-	{"masked guidance the other way", func(p *sow.Params) { p.MaskedGuidance = !p.MaskedGuidance }, plan.AllStages, false},
-	{"late overwriting the other way", func(p *sow.Params) { p.LateOverwrite = otherwise(p.LateOverwrite) }, plan.AllStages, false},
+	{whole, asItIs, plan.AllStages, false, ""},
+	{"no seed initialisation", func(p *sow.Params) { p.Start = sow.StartNoise }, plan.AllStages, false, whole},
+	{"no cycles", func(p *sow.Params) { p.Cycles = 0 }, plan.AllStages, false, whole},
+	{"no overwriting", func(p *sow.Params) { p.Overwrite = false }, plan.AllStages, false, whole},
+	{"no modulation", func(p *sow.Params) { p.TargetMass = 0 }, plan.AllStages, false, whole},
+	{"no prompt stage", asItIs, plan.Stages{Place: true, Refine: true}, false, whole},
+	{"no refine stage", asItIs, plan.Stages{Prompt: true, Place: true}, false, whole},
+	{wholeNamed, asItIs, plan.AllStages, true, ""},
+	{"no place stage, a side is named", asItIs, plan.Stages{Prompt: true, Refine: true}, true, wholeNamed},
+	{maskedGuidance, func(p *sow.Params) { p.MaskedGuidance = !p.MaskedGuidance }, plan.AllStages, false, whole},
+	{lateOverwriting, func(p *sow.Params) { p.LateOverwrite = otherwise(p.LateOverwrite) }, plan.AllStages, false, whole},
 }
+
+// What the model's own numbers may have on or off: that the other way is worse is no claim.
+const (
+	maskedGuidance  = "masked guidance the other way"
+	lateOverwriting = "late overwriting the other way"
+)
+
+func asItIs(*sow.Params) {}
 
 func otherwise(l sow.LateOverwrite) sow.LateOverwrite {
 	if l == sow.Once {
@@ -77,46 +86,51 @@ var parts = &Experiment{
 		return all, nil
 	},
 	judge: func(f *Findings) {
-		measures := append(append([]string{}, quality...), "where")
+		measures := append(append([]string{}, quality...), where)
 		for _, p := range partsOff {
-			against := whole
-			switch p.name {
-			case whole, wholeNamed:
+			if p.than == "" {
 				continue
-			case "no place stage, a side is named":
-				against = wholeNamed
 			}
-			var worse, better []string
-			for _, figure := range measures {
-				known, ok := eval.About(figure)
-				if !ok {
-					known.Better = 1
-				}
-				gain := f.gain(figure, []string{p.name}, []string{against})
-				text := fmt.Sprintf("%s %s", title(figure), interval(gain))
-				switch up := float64(known.Better) * gain.Mean; {
-				case gain.N == 0 || within(gain):
-				case up < 0:
-					worse = append(worse, text)
-				default:
-					better = append(better, text)
-				}
-			}
-			words := func(list []string) string {
-				if list == nil {
-					return "nothing for certain"
-				}
-				return strings.Join(list, "; ")
-			}
-			if strings.HasSuffix(p.name, "the other way") {
-				f.note("%s: worse in %s; better in %s.", p.name, words(worse), words(better))
+			worse, better := f.against(p.name, p.than, measures)
+			if p.name == maskedGuidance || p.name == lateOverwriting {
+				f.note("%s: worse in %s; better in %s.", p.name, listed(worse), listed(better))
 			} else {
-				f.check(worse != nil, "%s: worse in %s; better in %s", p.name, words(worse), words(better))
+				f.check(worse != nil, "%s: worse in %s; better in %s", p.name, listed(worse), listed(better))
 			}
 		}
 		f.note("Where: whether the head lies on the side that the text names.")
 		f.show(append(measures, "evaluations")...)
 	},
+}
+
+// where is the figure that only parts has.
+const where = "where"
+
+// against tells in which of the figures one arm is worse, and in which better, than another for certain.
+func (f *Findings) against(arm, than string, figures []string) (worse, better []string) {
+	for _, figure := range figures {
+		sign := 1
+		if known, ok := eval.About(figure); ok {
+			sign = known.Better
+		}
+		gain := f.gain(figure, []string{arm}, []string{than})
+		text := fmt.Sprintf("%s %s", title(figure), interval(gain))
+		switch up := float64(sign) * gain.Mean; {
+		case within(gain):
+		case up < 0:
+			worse = append(worse, text)
+		default:
+			better = append(better, text)
+		}
+	}
+	return worse, better
+}
+
+func listed(figures []string) string {
+	if figures == nil {
+		return "nothing for certain"
+	}
+	return strings.Join(figures, "; ")
 }
 
 // withoutLooks is a benchmark's text without what it says about the head.
@@ -143,9 +157,9 @@ func (l *Lab) alsoWhere(make making, c *eval.Case, planner plan.Planner, side st
 			return nil, nil, err
 		}
 		middle := given.Plan.Box[1] + given.Plan.Box[3] // twice the middle, of 1000
-		figures["where"] = 0
+		figures[where] = 0
 		if side == sides[0] && middle < 1000 || side == sides[1] && middle > 1000 {
-			figures["where"] = 1
+			figures[where] = 1
 		}
 		return img, figures, nil
 	}

@@ -99,7 +99,11 @@ func (p *panel) draw(f *Findings) (*plot.Plot, error) {
 		}
 	}
 	out.Legend.Top = true
-	out.Y.Min, out.Y.Max = out.Y.Min-0.05*(out.Y.Max-out.Y.Min), out.Y.Max+0.05*(out.Y.Max-out.Y.Min)
+	height := out.Y.Max - out.Y.Min
+	out.Y.Min, out.Y.Max = out.Y.Min-0.05*height, out.Y.Max+0.05*height
+	if by >= 0 { // room for the legend
+		out.Y.Max += 0.1 * height * float64(len(lines))
+	}
 	return out, nil
 }
 
