@@ -1,5 +1,5 @@
 # make check is what CI runs.
-.PHONY: check test cuda-test lint race purego generate-check goldens bench
+.PHONY: check test cuda-test cuda-mutants lint race purego generate-check goldens bench
 
 check: ; bash .ci/run
 
@@ -7,6 +7,9 @@ test: ; go test ./...
 
 # The CUDA build on an emulated driver; needs g++, and pip for cuda.h.
 cuda-test: ; bash .ci/cuda-test
+
+# The CUDA kernels with a barrier, a guard or a term less, one at a time: the tests must notice. Takes most of an hour.
+cuda-mutants: ; go run ./kernels/cuda/env > /dev/null && go run ./kernels/cuda/internal/mutate
 
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }

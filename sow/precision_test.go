@@ -11,32 +11,35 @@ import (
 
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/tensor"
+	"github.com/sowgen/sowgen/tensor/tensortest"
 	"github.com/sowgen/sowgen/unet"
 )
 
-var mixed = On(tensor.CPU{Precision: tensor.Mixed})
+// holdToPyTorch holds what tensor.Mixed made of a model to twice what PyTorch loses with all of it in bfloat16 (testdata/precision.json, made by
+// testdata/gen_precision_golden.py): the root of the mean square of the difference to float32 over its standard deviation.
+func holdToPyTorch(t *testing.T, kind, name string, got, want *tensor.Tensor) {
+	t.Run(kind+"/"+name, func(t *testing.T) {
+		data, err := os.ReadFile("testdata/precision.json")
+		require.NoError(t, err)
+		var torch map[string]map[string]float64
+		require.NoError(t, json.Unmarshal(data, &torch))
+		bound, ok := torch[kind][name]
+		require.True(t, ok)
+		loss := lossOf(tensor.Floats(got), tensor.Floats(want))
+		t.Logf("loses %.2g, PyTorch's bfloat16 %.2g", loss, bound)
+		if !(loss <= 2*bound) {
+			t.Errorf("want at most twice PyTorch's")
+		}
+	})
+}
 
-// TestMixedLosesLessThanPyTorch holds the networks of the tiny models, and a picture of the built-in one, in tensor.Mixed to twice what
-// PyTorch loses with all of them in bfloat16 (testdata/precision.json, made by testdata/gen_precision_golden.py): the root of the mean square
-// of the difference to float32 over its standard deviation.
+// TestMixedLosesLessThanPyTorch is about the networks of the tiny models.
 func TestMixedLosesLessThanPyTorch(t *testing.T) {
-	data, err := os.ReadFile("testdata/precision.json")
-	require.NoError(t, err)
-	var torch map[string]map[string]float64
-	require.NoError(t, json.Unmarshal(data, &torch))
-	hold := func(t *testing.T, kind, name string, got, want *tensor.Tensor) {
-		t.Run(kind+"/"+name, func(t *testing.T) {
-			bound, ok := torch[kind][name]
-			require.True(t, ok)
-			loss := lossOf(tensor.Floats(got), tensor.Floats(want))
-			t.Logf("loses %.2g, PyTorch's bfloat16 %.2g", loss, bound)
-			if !(loss <= 2*bound) {
-				t.Errorf("want at most twice PyTorch's")
-			}
-		})
-	}
-	ctx := context.Background()
+	mixed, ctx := On(tensortest.MixedDevice(t)), context.Background()
 	for _, kind := range kinds {
+		if testing.Short() && kind != "sd21" {
+			continue
+		}
 		p, err := Open("testdata/models/"+kind, mixed)
 		require.NoError(t, err)
 		network, err := p.unet.get()
@@ -46,23 +49,27 @@ func TestMixedLosesLessThanPyTorch(t *testing.T) {
 				Sample: tensor.ToChannelsLast(golden(t, kind, name+"/sample")), Timestep: 501, Context: golden(t, kind, name+"/encoder_hidden_states"),
 			})
 			require.NoError(t, err)
-			hold(t, kind, name, tensor.ToChannelsFirst(got), golden(t, kind, name+"/out"))
+			holdToPyTorch(t, kind, name, tensor.ToChannelsFirst(got), golden(t, kind, name+"/out"))
 		}
 		autoencoder, err := p.vae.get()
 		require.NoError(t, err)
 		mean, _, err := autoencoder.Encode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_encoder/image")))
 		require.NoError(t, err)
-		hold(t, kind, "vae_encoder", tensor.ToChannelsFirst(mean), golden(t, kind, "vae_encoder/mean"))
+		holdToPyTorch(t, kind, "vae_encoder", tensor.ToChannelsFirst(mean), golden(t, kind, "vae_encoder/mean"))
 		picture, err := autoencoder.Decode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_decoder/latents")))
 		require.NoError(t, err)
-		hold(t, kind, "vae_decoder", tensor.ToChannelsFirst(picture), golden(t, kind, "vae_decoder/image"))
+		holdToPyTorch(t, kind, "vae_decoder", tensor.ToChannelsFirst(picture), golden(t, kind, "vae_decoder/image"))
 		text, err := p.text.get()
 		require.NoError(t, err)
 		hidden, err := text.Encode(ctx, goldenIDs(t, kind))
 		require.NoError(t, err)
-		hold(t, kind, "text_encoder", hidden, golden(t, kind, "text_encoder/last_hidden_state"))
+		holdToPyTorch(t, kind, "text_encoder", hidden, golden(t, kind, "text_encoder/last_hidden_state"))
 	}
+}
 
+// TestMixedPictureLosesLessThanPyTorch is about a picture of the built-in model.
+func TestMixedPictureLosesLessThanPyTorch(t *testing.T) {
+	mixed, ctx := On(tensortest.MixedDevice(t)), context.Background()
 	var results []*Result
 	for _, options := range [][]Option{nil, {mixed}} {
 		p, err := Open(Builtin, options...)
@@ -73,8 +80,8 @@ func TestMixedLosesLessThanPyTorch(t *testing.T) {
 		require.NoError(t, err)
 		results = append(results, r)
 	}
-	hold(t, "builtin", "latents", results[1].Latents, results[0].Latents)
-	hold(t, "builtin", "image", results[1].Decoded, results[0].Decoded)
+	holdToPyTorch(t, "builtin", "latents", results[1].Latents, results[0].Latents)
+	holdToPyTorch(t, "builtin", "image", results[1].Decoded, results[0].Decoded)
 	require.Equal(t, tensor.Mixed, results[1].Report.Precision)
 }
 

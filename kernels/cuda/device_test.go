@@ -68,12 +68,17 @@ func TestKernelsRunOnTheEmulator(t *testing.T) {
 func TestEmulatorNotices(t *testing.T) {
 	for _, kernel := range []string{
 		"no_barrier", "early_writes", "unwritten", "reads_behind", "writes_before", "misaligned", "null_pointer", "dynamic_shared_overrun", "half_a_shuffle",
+		"no_wait", "same_place",
 	} {
 		t.Run(kernel, func(t *testing.T) {
 			_, err := faulty(t, kernel, nil)
 			require.ErrorIs(t, err, ErrLost)
 		})
 	}
+	t.Run("of_another_block", func(t *testing.T) {
+		_, err := faulty(t, "of_another_block", func(l *Launch) { l.Grid.X = 2 })
+		require.ErrorIs(t, err, ErrLost)
+	})
 	for name, change := range map[string]func(l *Launch){
 		"too many threads":      func(l *Launch) { l.Block.X = 513 },
 		"an empty grid":         func(l *Launch) { l.Grid.Y = 0 },

@@ -9,36 +9,70 @@ import (
 	"github.com/sowgen/sowgen/tensor"
 )
 
-// gpu is open as long as a test uses it.
-var gpu struct {
+// gpus are those that tests use, each with a precision of its own: they are open as long as a test uses them.
+var gpus struct {
 	sync.Mutex
+	open map[tensor.Precision]*gpu
+}
+
+type gpu struct {
 	engine *tensor.CUDA
 	users  int
 }
 
 // Device returns the engine on which tests of models run: the CPU; with -tags cuda a GPU, which in CI is the emulated one. The last test that
 // uses it closes it, and fails if that goes wrong.
-func Device(t testing.TB) tensor.Engine {
+func Device(t testing.TB) tensor.Engine { return device(t, tensor.F32) }
+
+// MixedDevice is [Device] in [tensor.Mixed].
+func MixedDevice(t testing.TB) tensor.Engine { return device(t, tensor.Mixed) }
+
+func device(t testing.TB, p tensor.Precision) tensor.Engine {
 	t.Helper()
-	gpu.Lock()
-	defer gpu.Unlock()
-	if gpu.users == 0 {
-		e, err := tensor.OpenCUDA(0, tensor.F32)
+	gpus.Lock()
+	defer gpus.Unlock()
+	g := gpus.open[p]
+	if g == nil {
+		e, err := tensor.OpenCUDA(0, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		gpu.engine = e
+		g = &gpu{engine: e}
+		if gpus.open == nil {
+			gpus.open = map[tensor.Precision]*gpu{}
+		}
+		gpus.open[p] = g
 	}
-	gpu.users++
+	g.users++
 	t.Cleanup(func() {
-		gpu.Lock()
-		defer gpu.Unlock()
-		if gpu.users--; gpu.users > 0 {
+		gpus.Lock()
+		defer gpus.Unlock()
+		if g.users--; g.users > 0 {
 			return
 		}
-		if err := gpu.engine.Close(); err != nil {
+		delete(gpus.open, p)
+		if err := g.engine.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return gpu.engine
+	return g.engine
+}
+
+// TwoDevices returns two engines that work side by side: the CPU twice; with -tags cuda two GPUs, which must be the emulated ones.
+func TwoDevices(t testing.TB) (engines [2]tensor.Engine) {
+	t.Helper()
+	t.Setenv("SOWGEN_EMULATOR_DEVICES", "2")
+	for i := range engines {
+		e, err := tensor.OpenCUDA(i, tensor.F32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := e.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		engines[i] = e
+	}
+	return engines
 }

@@ -308,7 +308,7 @@ func (s suite) strided(t *testing.T) {
 }
 
 func (s suite) place(t *testing.T) {
-	for _, test := range [][4]int{{1, 1, 1, 0}, {1, 70001, 70007, 3}, {7, 3, 13, 5}, {33, 77, 77, 0}, {1000, 31, 100, 69}} {
+	for _, test := range [][4]int{{1, 1, 1, 0}, {1, 70001, 70007, 3}, {7, 3, 13, 5}, {33, 77, 77, 0}, {1000, 31, 100, 69}, {5, 8, 16, 4}, {5, 6, 16, 4}, {5, 8, 18, 4}, {5, 8, 16, 2}} {
 		outer, inner, pitch, offset := test[0], test[1], test[2], test[3]
 		x, was := random(7, outer*inner), random(8, outer*pitch)
 		want := slices.Clone(was)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,6 +39,44 @@ func network() (err error) {
 	tokens = tensor.Add(tokens, tensor.Gather(tensor.Reshape(tokens, 4, 8), []int32{3, 2, 1, 0}))
 	arena.Return(&tokens)
 	return nil
+}
+
+// TestSeveralAtATime: operators of several goroutines on two devices do not get into each other's way.
+func TestSeveralAtATime(t *testing.T) {
+	engines := tensortest.TwoDevices(t)
+	results := make([][]float32, 4)
+	var group sync.WaitGroup
+	for i := range results {
+		e := engines[i%2]
+		group.Go(func() {
+			arena := tensor.Borrow(e)
+			x := arena.Enter(tensor.Full(0.5, 1, 4, 4, 8))
+			for range 3 {
+				x = tensor.GroupNorm(x, nil, nil, 2, 1e-5)
+				tokens := tensor.Reshape(x, 1, 16, 8)
+				x = tensor.Reshape(tensor.Add(tokens, tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 2})), 1, 4, 4, 8)
+			}
+			arena.Return(&x)
+			results[i] = tensor.Floats(x)
+		})
+	}
+	group.Wait()
+	for _, r := range results[1:] {
+		require.Equal(t, results[0], r)
+	}
+}
+
+// TestDevicesKeepTheirMemory: a device that is given another one's memory, which only who goes round the operators can do, fails, and the other
+// goes on.
+func TestDevicesKeepTheirMemory(t *testing.T) {
+	other := tensortest.TwoDevices(t)[1]
+	e, err := tensor.OpenCUDA(0, tensor.F32)
+	require.NoError(t, err)
+	x, y := tensor.To(e, tensor.New(7)), tensor.To(other, tensor.New(7))
+	e.Unary(tensor.OpCopy, x, y, 0, 0)
+	require.ErrorIs(t, e.Memcpy(tensor.New(7), x), cuda.ErrLost)
+	require.Error(t, e.Close())
+	require.NoError(t, other.Memcpy(tensor.New(7), y))
 }
 
 // TestInjectedFailures: whichever call of the driver fails, the run ends in an error that says whose it is, and leaves no context; one for which

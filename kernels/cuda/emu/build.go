@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -37,8 +38,9 @@ var checked = []string{
 	"-fsanitize=kernel-address,alignment", "--param", "asan-instrumentation-with-call-threshold=0", "--param", "asan-globals=0", "--param", "asan-stack=0",
 }
 
-// Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it; include is where cuda.h
-// lies. It is in the user's cache folder, and what has not changed is not compiled again. Without checks it is several times as fast, and a
+// Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it, and of the given files,
+// each of which stands for a kernel file of a folder before it, to be compiled once and run a little; include is where cuda.h lies. It is in the
+// user's cache folder, and what has not changed is not compiled again, wherever it lies. Without checks it is several times as fast, and a
 // kernel that goes astray is not noticed, or kills the program.
 func Build(include string, checks bool, sources ...string) (folder string, err error) {
 	if _, err := exec.LookPath("g++"); err != nil {
@@ -61,6 +63,14 @@ func Build(include string, checks bool, sources ...string) (folder string, err e
 	}
 	var kernels []string
 	for _, source := range sources {
+		if strings.HasSuffix(source, ".cu") {
+			for i, path := range kernels {
+				if filepath.Base(path) == filepath.Base(source) {
+					kernels[i] = source
+				}
+			}
+			continue
+		}
 		found, err := filepath.Glob(filepath.Join(source, "*.cu"))
 		if err != nil {
 			return "", err
@@ -70,6 +80,10 @@ func Build(include string, checks bool, sources ...string) (folder string, err e
 	libraries, faults := make([]string, len(kernels)), make([]error, len(kernels))
 	var group sync.WaitGroup
 	for i, path := range kernels {
+		b := b
+		if slices.Contains(sources, path) {
+			b.flags = append(b.flags[:len(b.flags):len(b.flags)], "-O1")
+		}
 		group.Go(func() { libraries[i], faults[i] = b.kernel(path, driver) })
 	}
 	group.Wait()
@@ -119,7 +133,7 @@ func (b builder) kernel(path, driver string) (string, error) {
 		return "", err
 	}
 	names := map[string]bool{}
-	unit := fmt.Sprintf("#define KERNEL_FILE\n#include \"cuda_on_cpu.h\"\n#include %q\n#include \"entry.h\"\nstatic const Entry entries[] = {\n", path)
+	unit := fmt.Sprintf("#define KERNEL_FILE\n#include \"cuda_on_cpu.h\"\n#include %q\n#include \"entry.h\"\nstatic const Entry entries[] = {\n", filepath.Base(path))
 	count := 0
 	texts, err := filepath.Glob(filepath.Join(filepath.Dir(path), "ptx", strings.TrimSuffix(filepath.Base(path), ".cu")+".sm_*.ptx"))
 	if err != nil {
@@ -156,7 +170,7 @@ func (b builder) kernel(path, driver string) (string, error) {
 		return "", err
 	}
 	file.Close()
-	args := append([]string{"-I" + b.emu, file.Name(), driver}, common...)
+	args := append([]string{"-I" + b.emu, "-I" + filepath.Dir(path), file.Name(), driver}, common...)
 	return b.compile(content, append(args, b.flags...))
 }
 

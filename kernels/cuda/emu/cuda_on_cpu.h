@@ -68,4 +68,8 @@ T __shfl_xor_sync(unsigned mask, T x, unsigned with) {
     return __shfl_sync(mask, x, threadIdx.x % 32 ^ with);
 }
 
+// begin_copy16 and end_copies are an asynchronous copy of 16 bytes to shared memory, or of zeros from null: it happens when the thread waits for it.
+void begin_copy16(void* shared, const void* global);
+void end_copies();
+
 void* dynamic_shared_memory();

@@ -1,6 +1,6 @@
 //go:build ignore
 
-// driver.cc is the part of the driver's interface that package cuda uses, with one GPU that is the CPU. It takes our real PTX: its entry
+// driver.cc is the part of the driver's interface that package cuda uses, with GPUs that are the CPU, one after the other. It takes our real PTX: its entry
 // points, the sizes of their parameters, the threads and the shared memory that they declare; what a kernel does, it finds in the same source
 // compiled for the CPU, MODULE.so beside this library.
 //
@@ -11,12 +11,13 @@
 //	SOWGEN_EMULATOR_DEVICES     how many devices there are, 1
 //	SOWGEN_EMULATOR_VERSION     of the driver, 12000
 //	SOWGEN_EMULATOR_CAPABILITY  of the device, 80 for 8.0
-//	SOWGEN_EMULATOR_MEMORY      of the device in bytes, 8 GiB
+//	SOWGEN_EMULATOR_MEMORY      of each context in bytes, 8 GiB
 //	SOWGEN_EMULATOR_LEDGER      a file to which a line is added for each context that is made and each that is destroyed
 #include <cuda.h>
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -48,10 +49,11 @@ struct Context {
     int failed = 0; // what every call says once a kernel has broken the context
     std::set<Module*> modules;
     std::set<int*> streams;
+    std::set<double*> events; // when each was recorded, in milliseconds; below 0: never
 };
 
 std::mutex lock;
-Context* context; // the one there is
+std::set<Context*> contexts;
 thread_local Context* current;
 bool initialised;
 long calls, allocations, launches;
@@ -94,8 +96,8 @@ struct Call {
         if (!initialised) result = CUDA_ERROR_NOT_INITIALIZED;
         else if (injected("call", calls)) result = CUDA_ERROR_UNKNOWN;
         else if (fail_kind == "lost" && calls >= fail_at) result = CUDA_ERROR_DEVICE_UNAVAILABLE;
-        else if (in_context && (!current || current != context)) result = CUDA_ERROR_INVALID_CONTEXT;
-        else if (in_context && context->failed) result = static_cast<CUresult>(context->failed);
+        else if (in_context && !contexts.count(current)) result = CUDA_ERROR_INVALID_CONTEXT;
+        else if (in_context && current->failed) result = static_cast<CUresult>(current->failed);
     }
 };
 #define CALL(in_context)  \
@@ -183,6 +185,7 @@ CUresult CUDAAPI cuDeviceGetCount(int* count) {
 
 CUresult CUDAAPI cuDeviceGet(CUdevice* device, int ordinal) {
     CALL(false);
+    if (ordinal < 0 || ordinal >= number("SOWGEN_EMULATOR_DEVICES", 1)) return CUDA_ERROR_INVALID_DEVICE;
     *device = ordinal;
     return CUDA_SUCCESS;
 }
@@ -206,9 +209,9 @@ CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, 
 
 CUresult CUDAAPI cuCtxCreate(CUcontext* made, unsigned, CUdevice) {
     CALL(false);
-    if (context) return complain(CUDA_ERROR_CONTEXT_ALREADY_IN_USE, "one context at a time is emulated");
-    current = context = new Context;
-    *made = reinterpret_cast<CUcontext>(context);
+    current = new Context;
+    contexts.insert(current);
+    *made = reinterpret_cast<CUcontext>(current);
     note("made");
     return CUDA_SUCCESS;
 }
@@ -216,18 +219,21 @@ CUresult CUDAAPI cuCtxCreate(CUcontext* made, unsigned, CUdevice) {
 // cuCtxDestroy complains about what was not given back before, unless the device was lost.
 CUresult CUDAAPI cuCtxDestroy(CUcontext which) {
     const Call call(false);
-    if (reinterpret_cast<Context*>(which) != context || !context) return CUDA_ERROR_INVALID_CONTEXT;
+    Context* const context = reinterpret_cast<Context*>(which);
+    if (!contexts.count(context)) return CUDA_ERROR_INVALID_CONTEXT;
     CUresult result = call.result ? call.result : static_cast<CUresult>(context->failed);
     char line[200];
-    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams", calls, allocations, launches,
-             memory::count(), context->modules.size(), context->streams.size());
-    if (memory::count() + context->modules.size() + context->streams.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
+    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams %zu events", calls, allocations,
+             launches, memory::count(context), context->modules.size(), context->streams.size(), context->events.size());
+    if (memory::count(context) + context->modules.size() + context->streams.size() + context->events.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
     note(line);
-    memory::clear();
+    memory::clear(context);
     for (Module* m : context->modules) delete m;
     for (int* s : context->streams) delete s;
+    for (double* e : context->events) delete e;
+    contexts.erase(context);
     delete context;
-    context = current = nullptr;
+    current = nullptr;
     return result;
 }
 
@@ -244,7 +250,7 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule* module, const void* image) {
         delete m;
         return result;
     }
-    context->modules.insert(m);
+    current->modules.insert(m);
     *module = reinterpret_cast<CUmodule>(m);
     return CUDA_SUCCESS;
 }
@@ -252,7 +258,7 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule* module, const void* image) {
 CUresult CUDAAPI cuModuleUnload(CUmodule module) {
     CALL(true);
     Module* const m = reinterpret_cast<Module*>(module);
-    if (!context->modules.erase(m)) return CUDA_ERROR_INVALID_HANDLE;
+    if (!current->modules.erase(m)) return CUDA_ERROR_INVALID_HANDLE;
     dlclose(m->library);
     delete m;
     return CUDA_SUCCESS;
@@ -261,7 +267,7 @@ CUresult CUDAAPI cuModuleUnload(CUmodule module) {
 CUresult CUDAAPI cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
     CALL(true);
     Module* const m = reinterpret_cast<Module*>(module);
-    if (!context->modules.count(m)) return CUDA_ERROR_INVALID_HANDLE;
+    if (!current->modules.count(m)) return CUDA_ERROR_INVALID_HANDLE;
     const auto it = m->functions.find(name);
     if (it == m->functions.end()) return CUDA_ERROR_NOT_FOUND;
     *function = reinterpret_cast<CUfunction>(&it->second);
@@ -280,7 +286,7 @@ CUresult CUDAAPI cuFuncSetAttribute(CUfunction function, CUfunction_attribute at
 CUresult CUDAAPI cuStreamCreate(CUstream* stream, unsigned) {
     CALL(true);
     int* const s = new int();
-    context->streams.insert(s);
+    current->streams.insert(s);
     *stream = reinterpret_cast<CUstream>(s);
     return CUDA_SUCCESS;
 }
@@ -288,53 +294,85 @@ CUresult CUDAAPI cuStreamCreate(CUstream* stream, unsigned) {
 CUresult CUDAAPI cuStreamDestroy(CUstream stream) {
     CALL(true);
     int* const s = reinterpret_cast<int*>(stream);
-    if (!context->streams.erase(s)) return CUDA_ERROR_INVALID_HANDLE;
+    if (!current->streams.erase(s)) return CUDA_ERROR_INVALID_HANDLE;
     delete s;
     return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuStreamSynchronize(CUstream stream) {
     CALL(true);
-    return context->streams.count(reinterpret_cast<int*>(stream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    return current->streams.count(reinterpret_cast<int*>(stream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult CUDAAPI cuEventCreate(CUevent* event, unsigned) {
+    CALL(true);
+    double* const e = new double(-1);
+    current->events.insert(e);
+    *event = reinterpret_cast<CUevent>(e);
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventDestroy(CUevent event) {
+    CALL(true);
+    double* const e = reinterpret_cast<double*>(event);
+    if (!current->events.erase(e)) return CUDA_ERROR_INVALID_HANDLE;
+    delete e;
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventRecord(CUevent event, CUstream stream) {
+    CALL(true);
+    double* const e = reinterpret_cast<double*>(event);
+    if (!current->events.count(e) || !current->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
+    *e = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
+    CALL(true);
+    double *const from = reinterpret_cast<double*>(start), *const to = reinterpret_cast<double*>(end);
+    if (!current->events.count(from) || !current->events.count(to) || *from < 0 || *to < 0) return CUDA_ERROR_INVALID_HANDLE;
+    *milliseconds = static_cast<float>(*to - *from);
+    return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemAlloc(CUdeviceptr* address, size_t size) {
     CALL(true);
     if (size == 0) return CUDA_ERROR_INVALID_VALUE;
     if (injected("alloc", ++allocations)) return CUDA_ERROR_OUT_OF_MEMORY;
-    *address = memory::allocate(size);
+    *address = memory::allocate(size, current);
     return *address ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 CUresult CUDAAPI cuMemFree(CUdeviceptr address) {
     CALL(true);
-    return memory::release(address) ? CUDA_SUCCESS : complain(CUDA_ERROR_INVALID_VALUE, "frees " + memory::describe(address - memory::host));
+    return memory::release(address, current) ? CUDA_SUCCESS : complain(CUDA_ERROR_INVALID_VALUE, "frees " + memory::describe(address - memory::host));
 }
 
 CUresult CUDAAPI cuMemGetInfo(size_t* free, size_t* total) {
     CALL(true);
     *total = memory::capacity;
-    *free = memory::capacity - memory::used();
+    *free = memory::capacity - memory::used(current);
     return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t size, CUstream) {
     CALL(true);
-    if (!memory::inside(to, size)) return complain(CUDA_ERROR_INVALID_VALUE, "copies to " + memory::describe(to - memory::host));
+    if (!memory::inside(to, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "copies to " + memory::describe(to - memory::host));
     memcpy(memory::at(to), from, size);
     return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t size, CUstream) {
     CALL(true);
-    if (!memory::inside(from, size)) return complain(CUDA_ERROR_INVALID_VALUE, "copies from " + memory::describe(from - memory::host));
+    if (!memory::inside(from, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "copies from " + memory::describe(from - memory::host));
     memcpy(to, memory::at(from), size);
     return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t size, CUstream) {
     CALL(true);
-    if (!memory::inside(to, size)) return complain(CUDA_ERROR_INVALID_VALUE, "clears " + memory::describe(to - memory::host));
+    if (!memory::inside(to, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "clears " + memory::describe(to - memory::host));
     memset(memory::at(to), value, size);
     return CUDA_SUCCESS;
 }
@@ -343,9 +381,9 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, u
                                 void** parameters, void**) {
     CALL(true);
     const Function* const f = reinterpret_cast<Function*>(function);
-    if (!context->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
+    if (!current->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
     if (injected("launch", ++launches)) {
-        context->failed = CUDA_ERROR_LAUNCH_FAILED;
+        current->failed = CUDA_ERROR_LAUNCH_FAILED;
         return CUDA_SUCCESS; // as on a GPU, a later call tells
     }
     if (!gx || !gy || !gz || gy > 65535 || gz > 65535 || gx > 0x7fffffffu || !bx || !by || !bz || bz > 64 || bx * by * bz > f->most_threads)
@@ -356,12 +394,13 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, u
     for (size_t i = 0; i < f->sizes.size(); i++) {
         slots[i] = 0;
         memcpy(&slots[i], parameters[i], f->sizes[i]);
+        if (f->sizes[i] == 8 && memory::foreign(slots[i], current)) return complain(CUDA_ERROR_ILLEGAL_ADDRESS, f->name + ": a parameter is another GPU's memory");
         slots[i] = moved(slots[i], f->sizes[i]);
     }
     const Module* home = nullptr;
-    for (const Module* m : context->modules)
+    for (const Module* m : current->modules)
         if (m->functions.count(f->name) && &m->functions.at(f->name) == f) home = m;
     if (!home) return CUDA_ERROR_INVALID_HANDLE;
-    context->failed = run({f->name.c_str(), f->entry, home->object, {gx, gy, gz}, {bx, by, bz}, shared, slots});
+    current->failed = run({f->name.c_str(), f->entry, home->object, {gx, gy, gz}, {bx, by, bz}, shared, slots});
     return CUDA_SUCCESS;
 }

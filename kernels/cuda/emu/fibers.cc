@@ -8,12 +8,13 @@
 #include <sys/mman.h>
 
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 #include "cuda_on_cpu.h"
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
-uint64_t epoch, block_epoch;
+uint64_t epoch, block_epoch, launch_epoch;
 unsigned running, warp_epoch[32];
 
 extern "C" void switch_stack(void** save, void* to);
@@ -41,6 +42,7 @@ struct Fiber {
     void* stack; // where it goes on
     State state;
     dim3 index;
+    std::vector<std::pair<void*, const void*>> copies; // to shared memory, that it has begun
 };
 struct Warp {
     unsigned arrived, threads;
@@ -104,6 +106,7 @@ void begin(unsigned i) {
     for (int r = 0; r < SAVED; r++) *--top = nullptr;
     fibers[i].stack = top;
     fibers[i].state = READY;
+    fibers[i].copies.clear();
     fibers[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
 }
 }
@@ -139,6 +142,22 @@ unsigned long long exchange(unsigned mask, unsigned long long word, unsigned fro
     return word;
 }
 
+void begin_copy16(void* shared, const void* global) {
+    promise(reinterpret_cast<uint64_t>(shared), 16);
+    fibers[running].copies.push_back({shared, global});
+}
+
+void end_copies() {
+    for (const auto& [shared, global] : fibers[running].copies) {
+        if (global) look(reinterpret_cast<uint64_t>(global), 16, false);
+        fulfil(reinterpret_cast<uint64_t>(shared), 16);
+        if (reinterpret_cast<uint64_t>(shared) % 16 + reinterpret_cast<uint64_t>(global) % 16) fault(716, "copies 16 bytes from or to an address that is no multiple of 16");
+        if (global) memcpy(shared, global, 16);
+        else memset(shared, 0, 16);
+    }
+    fibers[running].copies.clear();
+}
+
 void* dynamic_shared_memory() { return launch->object->dynamic; }
 
 std::string here() {
@@ -167,6 +186,7 @@ int run(const Launch& l) {
     threads = l.block[0] * l.block[1] * l.block[2];
     begin_checks(*l.object, l.shared);
     result = 0;
+    launch_epoch = epoch;
     for (unsigned z = 0; z < gridDim.z; z++)
         for (unsigned y = 0; y < gridDim.y; y++)
             for (unsigned x = 0; x < gridDim.x; x++) {

@@ -13,15 +13,18 @@ namespace memory {
 const uint64_t SPACE = 1ull << 38;
 extern uint64_t host, kernel;     // where the two stretches begin
 extern uint16_t* valid;           // of each 256 bytes, how many are allocated
-uint64_t allocate(uint64_t size); // 0: there is no room
-bool release(uint64_t address);
-bool inside(uint64_t address, uint64_t size); // whether all of it is one allocation
+extern uint64_t* writers;         // of each word, the thread that wrote it last: see checks.cc
+// Memory belongs to a context.
+uint64_t allocate(uint64_t size, const void* owner); // 0: there is no room
+bool release(uint64_t address, const void* owner);
+bool inside(uint64_t address, uint64_t size, const void* owner); // whether all of it is one allocation
+bool foreign(uint64_t address, const void* owner);               // whether it is in somebody else's
 std::string describe(uint64_t offset);        // what is at an offset, or was
 inline bool ours(uint64_t address) { return address - host < SPACE; }
 inline char* at(uint64_t address) { return reinterpret_cast<char*>(address - host + kernel); }
-uint64_t used();
-int count(); // of allocations
-void clear();
+uint64_t used(const void* owner);
+int count(const void* owner); // of allocations
+void clear(const void* owner);
 extern uint64_t capacity;
 }
 
@@ -42,8 +45,12 @@ std::string here(); // kernel, block and thread
 // Where the running thread stands among the barriers.
 extern uint64_t epoch;       // counts the barriers of all blocks
 extern uint64_t block_epoch; // at which the block began
+extern uint64_t launch_epoch; // after which the first block did
 extern unsigned running;     // thread number in the block
 extern unsigned warp_epoch[32];
 
 // checks.cc.
 void begin_checks(const Object& object, unsigned dynamic);
+void look(uint64_t address, uint64_t size, bool writes); // what the compiler calls for an access
+void promise(uint64_t address, uint64_t size);           // a copy to shared memory begins: nobody touches that
+void fulfil(uint64_t address, uint64_t size);            // until it ends

@@ -18,9 +18,6 @@ import (
 	"github.com/sowgen/sowgen/kernels/cuda/internal/wheels"
 )
 
-// runtime has cuda.h. gorgonia.org/cu wants that of CUDA 12.
-const runtime = "nvidia-cuda-runtime-cu12==12.9.79"
-
 func main() {
 	emulate := flag.Bool("emulate", false, "run on the emulated driver")
 	checks := flag.Bool("checks", true, "have the emulated driver look at every access of every kernel")
@@ -33,12 +30,11 @@ func main() {
 }
 
 func run(emulate, checks bool, kernels string) error {
-	folder, err := wheels.Install(runtime)
+	include, err := wheels.Headers()
 	if err != nil {
 		return err
 	}
-	include := filepath.Join(folder, "nvidia", "cuda_runtime", "include")
-	empty := filepath.Join(folder, "empty")
+	empty := filepath.Join(include, "..", "..", "..", "empty")
 	if err := os.MkdirAll(empty, 0o755); err != nil {
 		return err
 	}

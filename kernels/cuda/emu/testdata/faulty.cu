@@ -1,5 +1,5 @@
 // faulty.cu is kernels that do what the emulator has to notice, and one that does nothing wrong.
-#include "../../device.cuh"
+#include "../../async.cuh"
 
 const uint32 ALL = 0xffffffffu;
 
@@ -49,3 +49,15 @@ extern "C" __global__ void dynamic_shared_overrun(float*, const float*, uint32 n
 extern "C" __global__ void half_a_shuffle(float* y, const float*, uint32) {
     if (threadIdx.x < 16) y[0] = __shfl_xor_sync(ALL, 1.0f, 1);
 }
+
+// no_wait reads what its own copy has not brought yet.
+extern "C" __global__ void no_wait(float* y, const float* x, uint32) {
+    alignas(16) __shared__ float tile[4 * 256];
+    copy16(tile + 4 * threadIdx.x, x, true);
+    y[threadIdx.x] = tile[4 * threadIdx.x];
+}
+
+// same_place has all threads of a block write one number, and of_another_block those of two.
+extern "C" __global__ void same_place(float* y, const float*, uint32) { y[0] = 1; }
+
+extern "C" __global__ void of_another_block(float* y, const float*, uint32) { y[threadIdx.x] = 1; }

@@ -10,6 +10,12 @@ import (
 	"strings"
 )
 
+// Headers returns the folder of cuda.h. gorgonia.org/cu wants that of CUDA 12.
+func Headers() (string, error) {
+	folder, err := Install("nvidia-cuda-runtime-cu12==12.9.79")
+	return filepath.Join(folder, "nvidia", "cuda_runtime", "include"), err
+}
+
 // Install returns the folder in which the packages, each "name==version", are unpacked. It wants pip, the first time also the index.
 func Install(packages ...string) (string, error) {
 	cache, err := os.UserCacheDir()

@@ -1,0 +1,81 @@
+//go:build cuda
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/kernels"
+)
+
+// TestUnaligned: kernels that read four numbers at a time where they lie well for that do without where they do not. An engine's tensors begin at
+// multiples of 256 bytes, so here each operand in turn begins 4 bytes later; the result must stay what it was.
+func TestUnaligned(t *testing.T) {
+	s := kernels.AttnShape{N: 1, Heads: 2, HeadDim: 20, Queries: 9, Keys: 40, Scale: 0.2}
+	type operands = []int // elements of the pointers among the parameters, the result first; 0 for one that stays where it is
+	tests := []struct {
+		Launch
+		operands
+	}{
+		{F16.Narrow(0, 0, 101), operands{51, 101}},
+		{BF16.Widen(0, 0, 101), operands{101, 51}},
+		{Place(0, 0, 3, 8, 12, 4), operands{40, 24}},
+		{Unary(SiLU, 0, 0, 101, 0, 0), operands{101, 101}},
+		{Binary(Add, 0, 0, 0, []int{101}, []int{1}, []int{1})[0], operands{101, 101, 101}},
+		{GEGLU(0, 0, 5, 8), operands{40, 80}},
+		{GroupNorm{2, 5, 8, 2, 1e-5, true}.Launches(0, 0, 0, 0, 0)[2], operands{80, 80, 16, 16}},
+		{UpsampleNearest(0, 0, 1, 3, 3, 4, 6, 6), operands{144, 36}},
+		{Gemm{Batch: 1, M: 70, K: 12, N: 68, TransB: true}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12, 68 * 12}},
+		{Gemm{Batch: 1, M: 70, K: 12, N: 68}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12, 68 * 12}},
+		{Linear{70, Packed{F16, 68, 12, 1}}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12}},
+		{Conv{1, 5, 5, 4, 8, 3, 3, 1, 1, 1, 5, 5, F32}.Launch(0, 0, 0, Epilogue{}), operands{200, 100, 8 * 36}},
+	}
+	for _, f := range formats {
+		a := NewAttention(s, nil, false)
+		a.Format = f
+		tests = append(tests, struct {
+			Launch
+			operands
+		}{a.Launches(0, 0, 0, 0, 0, 0, 0)[0], operands{360, 360, 1600, 1600}})
+	}
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%s %s", test.Module, test.Kernel), func(t *testing.T) {
+			b := newBench(t)
+			var want []float32
+			for shifted := -1; shifted < len(test.operands); shifted++ {
+				b.rand = rand.New(rand.NewPCG(3, 4)) // the same numbers each time
+				l := test.Launch
+				l.Params = append([]Param{}, l.Params...)
+				for i, n := range test.operands {
+					x := b.random(n)
+					if i == shifted {
+						x = append([]float32{0}, x...)
+					}
+					at := on(b, x)
+					if i == shifted {
+						at += 4
+					}
+					l.Params[i].Bits = uint64(at)
+				}
+				if test.Kernel == "gemm_f16_64" {
+					l.Params[2].Bits = uint64(on(b, make([]uint16, 68*16))) // packed weights are always aligned
+				}
+				b.Launch(l)
+				got := b.read(Pointer(l.Params[0].Bits), test.operands[0])
+				if shifted < 0 {
+					want = got
+					continue
+				}
+				for i, v := range got {
+					near := math.Abs(float64(v)-float64(want[i])) <= 1e-6*(1+math.Abs(float64(want[i])))
+					require.True(t, near || v != v && want[i] != want[i], "operand %d: element %d: %v, want %v", shifted, i, v, want[i])
+				}
+			}
+		})
+	}
+}
