@@ -36,7 +36,6 @@ type Device struct {
 	modules   map[string]cu.Module
 	functions map[string]*function
 	memory    map[Pointer]int // what is allocated, in bytes
-	events    map[cu.Event]bool
 }
 
 // call is something for the thread to do; done is nil if nobody waits for it.
@@ -73,7 +72,7 @@ func Open(ordinal int) (*Device, error) {
 	}
 	d := &Device{
 		calls: make(chan call, 1024), closed: make(chan struct{}),
-		modules: map[string]cu.Module{}, functions: map[string]*function{}, memory: map[Pointer]int{}, events: map[cu.Event]bool{},
+		modules: map[string]cu.Module{}, functions: map[string]*function{}, memory: map[Pointer]int{},
 	}
 	ready := make(chan error)
 	go d.thread(cu.Device(ordinal), ready)
@@ -143,9 +142,6 @@ func (d *Device) end() error {
 	}
 	for _, m := range d.modules {
 		faults = append(faults, m.Unload())
-	}
-	for e := range d.events {
-		faults = append(faults, cu.DestroyEvent(&e))
 	}
 	faults = append(faults, d.stream.Destroy(), d.context.Destroy())
 	for _, err := range faults {
@@ -259,47 +255,6 @@ func (d *Device) copy(host unsafe.Pointer, begin func(host unsafe.Pointer) error
 // Wait returns when all that was asked for is done, and what went wrong in it.
 func (d *Device) Wait() error {
 	return d.wait(func() error { return failure("waiting for the GPU", d.stream.Synchronize()) })
-}
-
-// Time does something and returns the seconds that the work it asks for takes the GPU.
-func (d *Device) Time(do func()) (seconds float64, err error) {
-	from, err := d.mark()
-	if err != nil {
-		return 0, err
-	}
-	do()
-	to, err := d.mark()
-	if err != nil {
-		return 0, err
-	}
-	err = d.wait(func() error {
-		if err := d.stream.Synchronize(); err != nil {
-			return failure("waiting for the GPU", err)
-		}
-		milliseconds, err := from.Elapsed(to)
-		seconds = milliseconds / 1000
-		for _, e := range []cu.Event{from, to} {
-			delete(d.events, e)
-			if destroyed := cu.DestroyEvent(&e); err == nil {
-				err = destroyed
-			}
-		}
-		return failure("reading the time between two events", err)
-	})
-	return seconds, err
-}
-
-// mark puts an event behind the work asked for so far.
-func (d *Device) mark() (e cu.Event, err error) {
-	err = d.wait(func() error {
-		var err error
-		if e, err = cu.MakeEvent(cu.DefaultEvent); err != nil {
-			return failure("an event", err)
-		}
-		d.events[e] = true
-		return failure("recording an event", e.Record(d.stream))
-	})
-	return e, err
 }
 
 // Launch has kernels run, one after the other, nothing of others between them.

@@ -32,7 +32,7 @@ func TestUnaligned(t *testing.T) {
 		{UpsampleNearest(0, 0, 1, 3, 3, 4, 6, 6), operands{144, 36}},
 		{Gemm{Batch: 1, M: 70, K: 12, N: 68, TransB: true}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12, 68 * 12}},
 		{Gemm{Batch: 1, M: 70, K: 12, N: 68}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12, 68 * 12}},
-		{Linear{70, Packed{F16, 68, 12, 1}}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12}},
+		{Linear{70, Packed{F16, 68, 12, 1, false}}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12}},
 		{Conv{1, 5, 5, 4, 8, 3, 3, 1, 1, 1, 5, 5, F32}.Launch(0, 0, 0, Epilogue{}), operands{200, 100, 8 * 36}},
 	}
 	for _, f := range formats {

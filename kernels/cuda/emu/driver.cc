@@ -17,7 +17,6 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -49,7 +48,6 @@ struct Context {
     int failed = 0; // what every call says once a kernel has broken the context
     std::set<Module*> modules;
     std::set<int*> streams;
-    std::set<double*> events; // when each was recorded, in milliseconds; below 0: never
 };
 
 std::mutex lock;
@@ -223,14 +221,13 @@ CUresult CUDAAPI cuCtxDestroy(CUcontext which) {
     if (!contexts.count(context)) return CUDA_ERROR_INVALID_CONTEXT;
     CUresult result = call.result ? call.result : static_cast<CUresult>(context->failed);
     char line[200];
-    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams %zu events", calls, allocations,
-             launches, memory::count(context), context->modules.size(), context->streams.size(), context->events.size());
-    if (memory::count(context) + context->modules.size() + context->streams.size() + context->events.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
+    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams", calls, allocations,
+             launches, memory::count(context), context->modules.size(), context->streams.size());
+    if (memory::count(context) + context->modules.size() + context->streams.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
     note(line);
     memory::clear(context);
     for (Module* m : context->modules) delete m;
     for (int* s : context->streams) delete s;
-    for (double* e : context->events) delete e;
     contexts.erase(context);
     delete context;
     current = nullptr;
@@ -302,38 +299,6 @@ CUresult CUDAAPI cuStreamDestroy(CUstream stream) {
 CUresult CUDAAPI cuStreamSynchronize(CUstream stream) {
     CALL(true);
     return current->streams.count(reinterpret_cast<int*>(stream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
-}
-
-CUresult CUDAAPI cuEventCreate(CUevent* event, unsigned) {
-    CALL(true);
-    double* const e = new double(-1);
-    current->events.insert(e);
-    *event = reinterpret_cast<CUevent>(e);
-    return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuEventDestroy(CUevent event) {
-    CALL(true);
-    double* const e = reinterpret_cast<double*>(event);
-    if (!current->events.erase(e)) return CUDA_ERROR_INVALID_HANDLE;
-    delete e;
-    return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuEventRecord(CUevent event, CUstream stream) {
-    CALL(true);
-    double* const e = reinterpret_cast<double*>(event);
-    if (!current->events.count(e) || !current->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
-    *e = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-    return CUDA_SUCCESS;
-}
-
-CUresult CUDAAPI cuEventElapsedTime(float* milliseconds, CUevent start, CUevent end) {
-    CALL(true);
-    double *const from = reinterpret_cast<double*>(start), *const to = reinterpret_cast<double*>(end);
-    if (!current->events.count(from) || !current->events.count(to) || *from < 0 || *to < 0) return CUDA_ERROR_INVALID_HANDLE;
-    *milliseconds = static_cast<float>(*to - *from);
-    return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemAlloc(CUdeviceptr* address, size_t size) {

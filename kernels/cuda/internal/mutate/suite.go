@@ -39,7 +39,7 @@ func checks(file string) ([]check, error) {
 		"math.cuh":           {{"elementwise", suiteTests, "TestCUDA/(Unary|Binary)"}, {"softmax", suiteTests, "TestCUDA/Softmax"}},
 		"mma.cuh":            append(product("gemm", "(f16|bf16)"), attention("f16")...),
 		"norm.cu":            norm(),
-		"pack.cu":            {{"pack", suiteTests, "TestCUDA/(Linear|Conv2D)"}, {"pack", kernelTests, "TestProducts"}},
+		"pack.cu":            {{"pack", suiteTests, "TestCUDA/(Linear|Conv2D)"}, {"pack", kernelTests, "TestActivations"}},
 		"picture.cuh":        product("conv", "(f32|f16|bf16)"),
 		"product_f32.cuh":    append(product("gemm", "f32"), product("conv", "f32")...),
 		"product_half.cuh":   append(product("gemm", "(f16|bf16)"), product("conv", "(f16|bf16)")...),
@@ -70,6 +70,12 @@ func norm() []check {
 func product(kernel, formats string) (all []check) {
 	tests := map[string]string{"gemm": "_1_1_1_0_0_0_0}", "conv": "{(2|1_[^1]*_(9|5|13)_)"}[kernel]
 	all = append(all, check{kernel, kernelTests, "TestProducts/" + formats + ".*" + tests}, check{kernel, kernelTests, "TestUnaligned/" + kernel})
+	if kernel == "conv" {
+		all = append(all, check{kernel, kernelTests, "TestNaNStaysInItsWindow"})
+	}
+	if kernel == "gemm" {
+		all = append(all, check{kernel, kernelTests, "TestActivations/" + formats})
+	}
 	if strings.Contains(formats, "f32") {
 		all = append(all, check{kernel, suiteTests, map[string]string{"gemm": "TestCUDA/(Linear|MatMul)", "conv": "TestCUDA/Conv2D"}[kernel]})
 	}
