@@ -44,6 +44,9 @@ func checkConv(op string, dst, x []float32, s ConvShape, w *Packed, ep Epilogue)
 	if w.k != s.KH*s.KW*s.C || w.n != s.Out {
 		fail(op, "weight is packed as [%d, %d], want [%d·%d·%d, %d]", w.k, w.n, s.KH, s.KW, s.C, s.Out)
 	}
+	if w.gated {
+		fail(op, "a gated weight is for a matrix product")
+	}
 	size := s.N * s.OutH() * s.OutW() * s.Out
 	need(op, "x", len(x), s.N*s.H*s.W*s.C)
 	need(op, "dst", len(dst), size)

@@ -51,15 +51,6 @@ func AddBias(dst, x, bias []float32, rows, c int) {
 	byRows(rows, c, func(r int) { f(dst[r*c:][:c], x[r*c:][:c], bias) })
 }
 
-// GEGLU is dst [rows, c] = a·GELU(b) for x [rows, 2c], whose rows are a and then b. dst must not overlap x.
-func GEGLU(dst, x []float32, rows, c int) {
-	sizes("GEGLU", rows, c)
-	need("GEGLU", "dst", len(dst), rows*c)
-	need("GEGLU", "x", len(x), 2*rows*c)
-	f := active.Load().GEGLU
-	byRows(rows, c, func(r int) { f(dst[r*c:][:c], x[2*r*c:][:c], x[(2*r+1)*c:][:c]) })
-}
-
 func unary(op string, f func(dst, x []float32), dst, x []float32) {
 	need(op, "x", len(x), len(dst))
 	chunks(len(dst), func(i, j int) { f(dst[i:j], x[i:j]) })

@@ -35,15 +35,29 @@ type Epilogue struct {
 //		dst[i*ldd+j] = act(Σ_p a[i*lda+p]·b[p,j] + bias[j]) + residual[i*ldd+j]
 //
 // dst must not overlap a.
+//
+// For a gated b (see [PackGated]) dst is [m, n/2], the bias is that of all values and then of all gates, there is no other activation and no
+// residual:
+//
+//	dst[i*ldd+j] = value·GELU(gate), value = Σ_p a[i*lda+p]·b[p,j] + bias[j] and gate = Σ_p a[i*lda+p]·b[p,n/2+j] + bias[n/2+j]
 func Gemm(dst []float32, ldd int, a []float32, lda, m int, b *Packed, ep Epilogue) {
-	checkMatrix("Gemm", "dst", dst, m, b.n, ldd)
+	columns := b.n
+	if b.gated {
+		columns /= 2
+		if ep.Act != None || ep.Residual != nil {
+			fail("Gemm", "a gated weight takes no activation and no residual")
+		}
+	}
+	checkMatrix("Gemm", "dst", dst, m, columns, ldd)
 	checkMatrix("Gemm", "a", a, m, b.k, lda)
-	checkEpilogue("Gemm", ep, b.n, span(m, b.n, ldd))
+	checkEpilogue("Gemm", ep, b.n, span(m, columns, ldd))
 	if m == 0 || b.n == 0 {
 		return
 	}
 	if b.k == 0 { // an empty sum
+		gated := b.gated
 		a, lda, b = make([]float32, m), 1, newPacked(1, b.n, F32)
+		b.gated = gated
 	}
 	p := newProduct(dst, ldd, b, ep)
 	chunks := ceilDiv(m, chunkRows)

@@ -19,6 +19,7 @@ type Packed struct {
 	k, n   int
 	format Format
 	mixed  bool      // see Mixed
+	gated  bool      // see PackGated
 	data   []float32 // if the format is F32 …
 	half   []uint16  // … or else
 }
@@ -26,7 +27,7 @@ type Packed struct {
 // K is the number of rows: the inner size of the product.
 func (b *Packed) K() int { return b.k }
 
-// N is the number of columns.
+// N is the number of columns: of a gated weight, those of values and those of gates.
 func (b *Packed) N() int { return b.n }
 
 // Format is how the numbers are kept.
@@ -77,7 +78,7 @@ func (b *Packed) block(m *implementation, buf []float32, j, from, rows int) []fl
 // Mixed returns b for products of bfloat16: its numbers are rounded to that format, and an operation rounds those of the other side
 // too, to nearest even. The products, which are exact, are summed in float32. b is not to be used any more.
 func (b *Packed) Mixed() *Packed {
-	p := &Packed{k: b.k, n: b.n, format: BF16, mixed: true, half: b.half}
+	p := &Packed{k: b.k, n: b.n, format: BF16, mixed: true, gated: b.gated, half: b.half}
 	if b.format == F32 {
 		p.half = newPacked(b.k, b.n, BF16).half
 	}
@@ -168,6 +169,44 @@ func PackStored(w Stored, out, in, kh, kw int) (*Packed, error) {
 	return p, nil
 }
 
+// PackGated lays out the weight [2c, in] of a gated linear layer, whose first c rows make values and whose others make their gates: a product
+// with it is value·GELU(gate) (see [Gemm]). A panel has up to 16 columns of values and then their gates', so that what has summed up the ones
+// has the others, too. It keeps its format and is read as by PackStored.
+func PackGated(w Stored, c, in int) (*Packed, error) {
+	switch w.Format {
+	case F32:
+		w.F32 = readPairs(w.F32, c, in)
+	default:
+		w.Half = readPairs(w.Half, c, in)
+	}
+	p, err := PackStored(w, 2*c, in, 1, 1)
+	if err == nil {
+		p.gated = true
+	}
+	return p, err
+}
+
+// readPairs is read for the rows, of k numbers each, in the order of a gated weight's columns. It can read a panel's rows.
+func readPairs[T number](read func(dst []T, first int) error, c, k int) func(dst []T, first int) error {
+	return func(dst []T, first int) error {
+		half, at := len(dst)/2, first/2
+		if err := read(dst[:half], at); err != nil {
+			return err
+		}
+		return read(dst[half:], c*k+at)
+	}
+}
+
+// pairs appends to buf the numbers x of a gated weight's rows in the order of its columns.
+func pairs(buf, x []float32) []float32 {
+	c := len(x) / 2
+	for i := 0; i < c; i += panel / 2 {
+		next := min(i+panel/2, c)
+		buf = append(append(buf, x[i:next]...), x[c+i:c+next]...)
+	}
+	return buf
+}
+
 // packPanel copies cols columns of the [k, ·] matrix b into a panel and fills it up with zeros.
 func packPanel(dst, b []float32, ldb, k, cols int) {
 	for i := range k {
@@ -249,6 +288,7 @@ func (b *Packed) Narrow() *Packed {
 	for _, f := range []Format{BF16, F16} {
 		if !lossy[f].Load() {
 			p := newPacked(b.k, b.n, f)
+			p.gated = b.gated
 			Parallel(b.panels(), func(i int) {
 				from, to := i*b.k*panel, (i+1)*b.k*panel
 				active.Load().narrow(f, p.half[from:to], b.data[from:to])
@@ -265,6 +305,7 @@ func (b *Packed) Widen() *Packed {
 		return b
 	}
 	p := newPacked(b.k, b.n, F32)
+	p.gated = b.gated
 	Parallel(b.panels(), func(i int) {
 		from, to := i*b.k*panel, (i+1)*b.k*panel
 		active.Load().widen(b.format, p.data[from:to], b.half[from:to])

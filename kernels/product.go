@@ -34,13 +34,19 @@ type product struct {
 	panels  int // panels in a task
 	blocks  int // tasks side by side
 	scratch int // values of working memory in a task
+
+	paired []float32 // memory for the bias of a gated weight
 }
 
 var products = sync.Pool{New: func() any { return new(product) }}
 
 func newProduct(dst []float32, ldd int, b *Packed, ep Epilogue) *product {
 	p := products.Get().(*product)
-	*p = product{dst: dst, ldd: ldd, b: b, ep: ep}
+	*p = product{dst: dst, ldd: ldd, b: b, ep: ep, paired: p.paired}
+	if b.gated && ep.Bias != nil {
+		p.paired = pairs(p.paired[:0], ep.Bias)
+		p.ep.Bias = p.paired
+	}
 	return p
 }
 
@@ -60,7 +66,7 @@ func (p *product) run(chunks, rows int) {
 		p.scratch += padded((rows + 1) * min(kBlock, p.b.k))
 	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
-	*p = product{}
+	*p = product{paired: p.paired}
 	products.Put(p)
 }
 
@@ -166,9 +172,9 @@ func (v *view) round(m *implementation, buf []float32, words bool) {
 	v.data, v.line, v.row, v.segs, v.run = buf, v.width*to, to, 1, to
 }
 
-// direct says whether panel j can be stored from the inner loop: whole and without an activation.
+// direct says whether panel j can be stored from the inner loop: whole and without an activation or a gate.
 func (p *product) direct(j int) bool {
-	return p.ep.Act == None && (p.b.n-j*panel >= panel || p.b.n-j*panel == panel/2)
+	return p.ep.Act == None && !p.b.gated && (p.b.n-j*panel >= panel || p.b.n-j*panel == panel/2)
 }
 
 // tile computes one tile by panel j of B: begin and end say whether this is the first and the last block of the inner index.
@@ -200,7 +206,7 @@ func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out,
 	}
 }
 
-// finish stores what the inner loop could not: columns with an activation, and a last panel that is not whole.
+// finish stores what the inner loop could not: columns with an activation or a gate, and a last panel that is not whole.
 func (p *product) finish(m *implementation, part []float32, ldp, out, rows, first, last int) {
 	for first < last && p.direct(first) {
 		first++
@@ -216,6 +222,10 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 			tail := row[len(row)-rest:]
 			m.Add(tail, tail, p.ep.Bias[to-rest:])
 		}
+		if p.b.gated {
+			p.gate(m, row, (out+i)*p.ldd+from/2)
+			continue
+		}
 		p.ep.Act.apply(m, row)
 		at := (out+i)*p.ldd + from
 		dst := p.dst[at:][:len(row)]
@@ -224,5 +234,15 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 		} else {
 			copy(dst, row)
 		}
+	}
+}
+
+// gate stores what a row of a gated weight's columns makes, from place at of dst on.
+func (p *product) gate(m *implementation, row []float32, at int) {
+	for ; len(row) > 0; at += panel / 2 {
+		pairs := row[:min(panel, len(row))]
+		half := len(pairs) / 2
+		m.GEGLU(p.dst[at:][:half], pairs[:half], pairs[half:])
+		row = row[len(pairs):]
 	}
 }

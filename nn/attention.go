@@ -69,37 +69,19 @@ func (a *Attention) read(x, k, v, residual *tensor.Tensor, p tensor.AttnParams) 
 }
 
 // FeedForward is the transformer's gated two-layer network (GEGLU).
-type FeedForward struct{ Proj, Out *Linear }
+type FeedForward struct{ Proj, Out *Linear } // Proj has the gate
 
 // LoadFeedForward reads net.0.proj [8c, c] and net.2 [c, 4c].
 func LoadFeedForward(s *weights.Scope, channels int) *FeedForward {
 	net := s.Sub("net")
 	return &FeedForward{
-		Proj: LoadLinear(net.Index(0).Sub("proj"), channels, 8*channels, true),
+		Proj: LoadGated(net.Index(0).Sub("proj"), channels, 4*channels),
 		Out:  LoadLinear(net.Index(2), 4*channels, channels, true),
 	}
 }
 
-// Forward returns [n, tokens, c] for x and residual [n, tokens, c], which is added and may be nil. Inside, x is twelve times as wide: where
-// that would be the most memory of a whole network, the pictures of a batch go through one by one.
+// Forward returns [n, tokens, c] for x [n, tokens, c], plus residual.
 func (f *FeedForward) Forward(x, residual *tensor.Tensor) (y *tensor.Tensor) {
-	const large = 4 << 20 // elements
-	n := x.Shape()[0]
-	if n == 1 || x.DataSize() < large {
-		return f.forward(x, residual)
-	}
 	defer tensor.Tidy(x).Keep(&y)
-	pictures, residuals := tensor.Split(x, 0, n), make([]*tensor.Tensor, n)
-	if residual != nil {
-		residuals = tensor.Split(residual, 0, n)
-	}
-	for i, p := range pictures {
-		pictures[i] = f.forward(p, residuals[i])
-	}
-	return tensor.Concat(0, pictures...)
-}
-
-func (f *FeedForward) forward(x, residual *tensor.Tensor) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
-	return f.Out.ForwardAdd(tensor.GEGLU(f.Proj.Forward(x)), residual)
+	return f.Out.ForwardAdd(f.Proj.Forward(x), residual)
 }

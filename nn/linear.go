@@ -20,6 +20,12 @@ func LoadLinear(s *weights.Scope, in, out int, bias bool) *Linear {
 	return l
 }
 
+// LoadGated reads weight [2·out, in] and bias [2·out] of a layer with a gate: [Linear.Forward] returns value·GELU(gate), where the first half of
+// rows makes the values and the other their gates.
+func LoadGated(s *weights.Scope, in, out int) *Linear {
+	return &Linear{Weight: s.Gated("weight", out, in), Bias: s.Tensor("bias", 2*out)}
+}
+
 // Forward returns [..., out] for x [..., in].
 func (l *Linear) Forward(x *tensor.Tensor) *tensor.Tensor {
 	return tensor.Linear(x, l.Weight, tensor.Epilogue{Bias: l.Bias})

@@ -16,6 +16,7 @@ func operators() map[string]func() *tensor.Tensor {
 	first := tensor.ToChannelsFirst(picture)
 	tokens, context := normal(2, 2, 333, 80), normal(3, 2, 77, 80)
 	linear, conv := tensor.PackLinear(normal(4, 130, 80)), tensor.PackConv(normal(5, 70, 96, 3, 3))
+	gated := tensor.PackGated(normal(8, 260, 80))
 	gamma, beta := normal(6, 96), normal(7, 96)
 	regions := &tensor.Regions{Height: 9, Width: 37, Rules: rules(3), Labels: make([]uint8, 333)}
 	for i := range regions.Labels {
@@ -53,7 +54,7 @@ func operators() map[string]func() *tensor.Tensor {
 		"GroupNormSiLU":    func() *tensor.Tensor { return tensor.GroupNormSiLU(picture, gamma, beta, 32, 1e-5) },
 		"LayerNorm":        func() *tensor.Tensor { return tensor.LayerNorm(picture, gamma, beta, 1e-5) },
 		"Softmax":          func() *tensor.Tensor { return tensor.Softmax(picture) },
-		"GEGLU":            func() *tensor.Tensor { return tensor.GEGLU(picture) },
+		"Linear gated":     func() *tensor.Tensor { return tensor.Linear(tokens, gated, tensor.Epilogue{}) },
 		"UpsampleNearest":  func() *tensor.Tensor { return tensor.UpsampleNearest(picture, 94, 107) },
 		"Attention":        func() *tensor.Tensor { return attend(tensor.AttnParams{}, tokens) },
 		"Attention cross":  func() *tensor.Tensor { return attend(tensor.AttnParams{}, context) },

@@ -28,15 +28,16 @@ func NewDry(e Engine) *Dry {
 func (d *Dry) Packed() int64 { return d.packed.Load() }
 
 // PackStored implements [StoredPacker] without reading.
-func (d *Dry) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
+func (d *Dry) PackStored(w kernels.Stored, to *Weight) (any, error) {
 	cpu, _ := d.like.(CPU)
+	k := to.KH * to.KW * to.In
 	switch { // as CPU.settle does; a float32 weight that would lose nothing in 16 bits is not known before it is read
-	case cpu.Precision == Mixed && kh*kw == 1:
+	case cpu.Precision == Mixed && to.KH*to.KW == 1:
 		w.Format = kernels.BF16
-	case kh*kw*in*out < smallWeight:
+	case k*to.rows() < smallWeight:
 		w.Format = kernels.F32
 	}
-	d.packed.Add(kernels.PackedBytes(kh*kw*in, out, w.Format))
+	d.packed.Add(kernels.PackedBytes(k, to.rows(), w.Format))
 	return nil, nil
 }
 
@@ -73,12 +74,12 @@ func (d *Dry) Place(_, _ *Tensor, _, _, _, _ int)                         {}
 func (d *Dry) Gather(_, _ *Tensor, _ []int32)                             {}
 func (d *Dry) MatMul(_, _, _ *Tensor, _, _, _, _ int, _ bool)             {}
 func (d *Dry) PackLinear(*Tensor) any                                     { return nil }
+func (d *Dry) PackGated(*Tensor) any                                      { return nil }
 func (d *Dry) PackConv(*Tensor) any                                       { return nil }
 func (d *Dry) Linear(_, _ *Tensor, _ *Weight, _ Epilogue)                 {}
 func (d *Dry) Conv2D(_, _ *Tensor, _ *Weight, _ Epilogue, _ ConvGeometry) {}
 func (d *Dry) GroupNorm(_, _, _, _ *Tensor, _ int, _ float32, _ bool)     {}
 func (d *Dry) LayerNorm(_, _, _, _ *Tensor, _ float32)                    {}
 func (d *Dry) Softmax(_, _ *Tensor)                                       {}
-func (d *Dry) GEGLU(_, _ *Tensor)                                         {}
 func (d *Dry) Attention(_, _, _, _ *Tensor, _ AttnParams)                 {}
 func (d *Dry) UpsampleNearest(_, _ *Tensor)                               {}

@@ -34,9 +34,12 @@ type Engine interface {
 	MatMul(dst, a, b *Tensor, batch, m, k, n int, transB bool)
 	// PackLinear lays out a parameter [out, in] as the engine wants it; the result comes back in Weight.Packed.
 	PackLinear(w *Tensor) any
+	// PackGated lays out a parameter [2·out, in] whose first half of rows makes values and whose other half their gates.
+	PackGated(w *Tensor) any
 	// PackConv lays out a parameter [out, in, kh, kw].
 	PackConv(w *Tensor) any
-	// Linear computes dst [..., out] from x [..., in]. The epilogue's residual may be dst.
+	// Linear computes dst [..., out] from x [..., in]. The epilogue's residual may be dst. A gated w gives value·GELU(gate); the epilogue is
+	// then at most a bias [2·out].
 	Linear(dst, x *Tensor, w *Weight, ep Epilogue)
 	// Conv2D computes dst [n, h', w', out] from x [n, h, w, in]. The epilogue's residual may be dst.
 	Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry)
@@ -47,8 +50,6 @@ type Engine interface {
 	LayerNorm(dst, x, gamma, beta *Tensor, eps float32)
 	// Softmax works on the last axis.
 	Softmax(dst, x *Tensor)
-	// GEGLU computes dst [..., c] from x [..., 2c].
-	GEGLU(dst, x *Tensor)
 	// Attention computes dst [n, queries, c] from q of that shape and k, v [n, keys, c]. p is checked, p.Scale is set and p.Mass, which
 	// lies in ordinary memory, is zeroed.
 	Attention(dst, q, k, v *Tensor, p AttnParams)

@@ -55,6 +55,13 @@ func (e CPU) PackLinear(w *Tensor) any {
 	return e.settle(kernels.PackTransposed(floats(w), in, out, in), 1)
 }
 
+// PackGated implements [Engine].
+func (e CPU) PackGated(w *Tensor) any {
+	out, in, x := w.Shape()[0]/2, w.Shape()[1], floats(w)
+	p, _ := kernels.PackGated(kernels.Stored{F32: func(dst []float32, first int) error { copy(dst, x[first:]); return nil }}, out, in) // memory does not fail
+	return e.settle(p, 1)
+}
+
 // PackConv implements [Engine].
 func (e CPU) PackConv(w *Tensor) any {
 	s := w.Shape()
@@ -62,12 +69,18 @@ func (e CPU) PackConv(w *Tensor) any {
 }
 
 // PackStored implements [StoredPacker].
-func (e CPU) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
-	p, err := kernels.PackStored(w, out, in, kh, kw)
+func (e CPU) PackStored(w kernels.Stored, to *Weight) (any, error) {
+	var p *kernels.Packed
+	var err error
+	if to.Gated {
+		p, err = kernels.PackGated(w, to.Out, to.In)
+	} else {
+		p, err = kernels.PackStored(w, to.Out, to.In, to.KH, to.KW)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return e.settle(p, kh*kw), nil
+	return e.settle(p, to.KH*to.KW), nil
 }
 
 const smallWeight = 1 << 17 // elements
@@ -123,13 +136,6 @@ func (CPU) Softmax(dst, x *Tensor) {
 	s := x.Shape()
 	c := s[len(s)-1]
 	kernels.Softmax(floats(dst), floats(x), elements(s)/c, c)
-}
-
-// GEGLU implements [Engine].
-func (CPU) GEGLU(dst, x *Tensor) {
-	s := dst.Shape()
-	c := s[len(s)-1]
-	kernels.GEGLU(floats(dst), floats(x), elements(s)/c, c)
 }
 
 // Attention implements [Engine].

@@ -165,6 +165,14 @@ func (e *CUDA) PackLinear(w *Tensor) any {
 	return e.pack("PackLinear", onGPU(w), e.layout(s[0], s[1], 1, 1))
 }
 
+// PackGated implements [Engine].
+func (e *CUDA) PackGated(w *Tensor) any {
+	s := w.Shape()
+	layout := e.layout(s[0], s[1], 1, 1)
+	layout.Gated = true
+	return e.pack("PackGated", onGPU(w), layout)
+}
+
 // PackConv implements [Engine].
 func (e *CUDA) PackConv(w *Tensor) any {
 	s := w.Shape()
@@ -172,8 +180,10 @@ func (e *CUDA) PackConv(w *Tensor) any {
 }
 
 // PackStored implements [StoredPacker]: the numbers go to the device as float32, and from there into their layout.
-func (e *CUDA) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
-	x := make([]float32, out*in*kh*kw)
+func (e *CUDA) PackStored(w kernels.Stored, to *Weight) (any, error) {
+	layout := e.layout(to.rows(), to.In, to.KH, to.KW)
+	layout.Gated = to.Gated
+	x := make([]float32, layout.Out*layout.K())
 	if err := w.Read(x); err != nil {
 		return nil, err
 	}
@@ -181,7 +191,7 @@ func (e *CUDA) PackStored(w kernels.Stored, out, in, kh, kw int) (any, error) {
 	must("PackStored", err)
 	defer e.device.Free(staging)
 	must("PackStored", cuda.Upload(e.device, staging, x))
-	return e.pack("PackStored", staging, e.layout(out, in, kh, kw)), nil
+	return e.pack("PackStored", staging, layout), nil
 }
 
 // onGPU is the epilogue in the words of package cuda.
@@ -226,13 +236,6 @@ func (e *CUDA) Softmax(dst, x *Tensor) {
 	s := x.Shape()
 	c := s[len(s)-1]
 	e.launch("Softmax", cuda.Softmax(onGPU(dst), onGPU(x), elements(s)/c, c))
-}
-
-// GEGLU implements [Engine].
-func (e *CUDA) GEGLU(dst, x *Tensor) {
-	s := dst.Shape()
-	c := s[len(s)-1]
-	e.launch("GEGLU", cuda.GEGLU(onGPU(dst), onGPU(x), elements(s)/c, c))
 }
 
 // Attention implements [Engine].

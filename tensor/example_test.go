@@ -237,10 +237,11 @@ func ExampleSoftmax() {
 	// Output: [0.500 0.500 0.269 0.731]
 }
 
-// The second half of the channels opens and shuts the first.
-func ExampleGEGLU() {
-	x := tensor.FromSlice([]float32{5, 5, 5, -10, 0, 10}, 1, 6)
-	fmt.Printf("%.1f\n", tensor.Floats(tensor.GEGLU(x)))
+// The second half of the rows opens and shuts the first.
+func ExamplePackGated() {
+	weight := tensor.PackGated(tensor.FromSlice([]float32{5, 5, 5, -10, 0, 10}, 6, 1))
+	x := tensor.FromSlice([]float32{1}, 1, 1)
+	fmt.Printf("%.1f\n", tensor.Floats(tensor.Linear(x, weight, tensor.Epilogue{})))
 	// Output: [-0.0 0.0 50.0]
 }
 

@@ -11,7 +11,8 @@ import (
 type Weight struct {
 	In, Out int // channels
 	KH, KW  int // kernel extent; 1×1 for a linear layer
-	Packed  any // what the engine's PackLinear, PackConv or PackStored made of it
+	Gated   bool
+	Packed  any // what the engine's PackLinear, PackGated, PackConv or PackStored made of it
 	engine  Engine
 	conv    bool
 }
@@ -21,6 +22,25 @@ func PackLinear(w *Tensor) *Weight {
 	e := home("PackLinear", w)
 	wantDims("PackLinear", w, 2, "[out, in]")
 	return &Weight{Out: w.Shape()[0], In: w.Shape()[1], KH: 1, KW: 1, Packed: e.PackLinear(Contiguous(w)), engine: device(e)}
+}
+
+// PackGated prepares the weight [2·out, in] of a linear layer with a gate (Shazeer 2020): its first half of rows makes values, the other
+// their gates, and [Linear] returns value·GELU(gate).
+func PackGated(w *Tensor) *Weight {
+	e := home("PackGated", w)
+	wantDims("PackGated", w, 2, "[2·out, in]")
+	if w.Shape()[0]%2 != 0 {
+		fail("PackGated", "want [2·out, in]", w)
+	}
+	return &Weight{Out: w.Shape()[0] / 2, In: w.Shape()[1], KH: 1, KW: 1, Gated: true, Packed: e.PackGated(Contiguous(w)), engine: device(e)}
+}
+
+// rows is how many rows the parameter has.
+func (w *Weight) rows() int {
+	if w.Gated {
+		return 2 * w.Out
+	}
+	return w.Out
 }
 
 // PackConv prepares the weight [out, in, kh, kw] of a convolution, the layout of PyTorch and of every checkpoint.
@@ -34,8 +54,8 @@ func PackConv(w *Tensor) *Weight {
 // StoredPacker is an engine that packs a weight from where it is stored: there is never a float32 copy of the whole.
 type StoredPacker interface {
 	Engine
-	// PackStored lays out a parameter [out, in, kh, kw]; [out, in] has kh = kw = 1. The error is that of reading it.
-	PackStored(w kernels.Stored, out, in, kh, kw int) (any, error)
+	// PackStored lays out the parameter of a layer, all of which is set but Packed. The error is that of reading it.
+	PackStored(w kernels.Stored, to *Weight) (any, error)
 }
 
 // ReadWeight is [PackLinear] of a weight of the shape [out, in], or [PackConv] of one of [out, in, kh, kw], that is read as it is packed.
@@ -45,18 +65,29 @@ func ReadWeight(e StoredPacker, w kernels.Stored, shape ...int) (*Weight, error)
 	if len(shape) != 2 && len(shape) != 4 {
 		panic(&Error{Op: "ReadWeight", Shapes: []Shape{shape}, Reason: "want [out, in] or [out, in, kh, kw]"})
 	}
-	y := &Weight{Out: shape[0], In: shape[1], KH: 1, KW: 1, engine: device(e)}
+	to := &Weight{Out: shape[0], In: shape[1], KH: 1, KW: 1}
 	if len(shape) == 4 {
-		y.KH, y.KW, y.conv = shape[2], shape[3], true
+		to.KH, to.KW, to.conv = shape[2], shape[3], true
 	}
-	var err error
-	if y.Packed, err = e.PackStored(w, y.Out, y.In, y.KH, y.KW); err != nil {
-		return nil, err
-	}
-	return y, nil
+	return to.read(e, w)
 }
 
-// Linear returns x·wᵀ with its epilogue: [..., out] for x [..., in], w from [PackLinear] of [out, in].
+// ReadGated is [PackGated] of a weight [2·out, in] that is read as it is packed. The error is that of reading it.
+func ReadGated(e StoredPacker, w kernels.Stored, out, in int) (*Weight, error) {
+	checkShape("ReadGated", []int{out, in})
+	return (&Weight{Out: out, In: in, KH: 1, KW: 1, Gated: true}).read(e, w)
+}
+
+func (w *Weight) read(e StoredPacker, stored kernels.Stored) (_ *Weight, err error) {
+	w.engine = device(e)
+	if w.Packed, err = e.PackStored(stored, w); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Linear returns x·wᵀ with its epilogue: [..., out] for x [..., in], w from [PackLinear] of [out, in]. With a w from [PackGated] the epilogue
+// is at most a bias [2·out].
 func Linear(x *Tensor, w *Weight, ep Epilogue) *Tensor {
 	e := w.check("Linear", false, x, ep)
 	last := x.Dims() - 1
@@ -82,7 +113,10 @@ func (w *Weight) check(op string, conv bool, x *Tensor, ep Epilogue) Engine {
 	case w.engine != device(e):
 		fail(op, fmt.Sprintf("the weight is packed for another engine, %s, than %s", nameOf(w.engine), nameOf(e)), x)
 	}
-	ep.check(op, x, w.Out)
+	if w.Gated && (ep.Act != NoAct || ep.Residual != nil) {
+		fail(op, "a gated layer has no other activation and no residual", x)
+	}
+	ep.check(op, x, w.rows())
 	return e
 }
 

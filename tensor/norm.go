@@ -49,17 +49,3 @@ func Softmax(x *Tensor) *Tensor {
 	e.Softmax(y, Contiguous(x))
 	return y
 }
-
-// GEGLU splits the last axis of x [..., 2c] into a and b and returns a·GELU(b) [..., c] (Shazeer 2020).
-func GEGLU(x *Tensor) *Tensor {
-	e := home("GEGLU", x)
-	last := x.Dims() - 1
-	if last < 0 || x.Shape()[last]%2 != 0 {
-		fail("GEGLU", "want [..., 2c]", x)
-	}
-	shape := x.Shape().Clone()
-	shape[last] /= 2
-	y := alloc("GEGLU", e, shape)
-	e.GEGLU(y, Contiguous(x))
-	return y
-}

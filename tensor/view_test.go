@@ -118,6 +118,9 @@ func TestEveryOperandMayBeAView(t *testing.T) {
 		"Linear": {list{cut(3, 4), cut(5, 4), line(5)}, func(a list) *tensor.Tensor {
 			return tensor.Linear(a[0], tensor.PackLinear(a[1]), tensor.Epilogue{Bias: a[2]})
 		}},
+		"Linear gated": {list{cut(3, 4), cut(10, 4), line(10)}, func(a list) *tensor.Tensor {
+			return tensor.Linear(a[0], tensor.PackGated(a[1]), tensor.Epilogue{Bias: a[2]})
+		}},
 		"Linear on a residual": {list{cut(3, 4), cut(5, 4), cut(3, 5)}, func(a list) *tensor.Tensor {
 			return tensor.Linear(a[0], tensor.PackLinear(a[1]), tensor.Epilogue{Residual: a[2]})
 		}},
@@ -143,7 +146,6 @@ func TestEveryOperandMayBeAView(t *testing.T) {
 		"Permute":         {list{cut(3, 4, 2)}, func(a list) *tensor.Tensor { return tensor.Permute(a[0], 2, 0, 1) }},
 		"BroadcastTo":     {list{line(5)}, func(a list) *tensor.Tensor { return tensor.BroadcastTo(a[0], 3, 5) }},
 		"Softmax":         {list{cut(3, 4)}, func(a list) *tensor.Tensor { return tensor.Softmax(a[0]) }},
-		"GEGLU":           {list{cut(3, 4)}, func(a list) *tensor.Tensor { return tensor.GEGLU(a[0]) }},
 		"Sum":             {list{cut(3, 4)}, func(a list) *tensor.Tensor { return tensor.Sum(a[0], 0) }},
 		"UpsampleNearest": {list{cut(1, 3, 4, 2)}, func(a list) *tensor.Tensor { return tensor.UpsampleNearest(a[0], 5, 8) }},
 		"ToF16":           {list{cut(3, 4)}, func(a list) *tensor.Tensor { return tensor.FromF16(tensor.ToF16(a[0]), 3, 4) }},

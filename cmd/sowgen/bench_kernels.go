@@ -37,6 +37,9 @@ func (b *bench) kernels() []benchmark {
 	} {
 		k.linear(s[0], s[1], s[2])
 	}
+	for _, s := range [][3]int{{4096, 320, 1280}, {1024, 640, 2560}, {256, 1280, 5120}} { // the feed-forward networks' first half
+		k.gated(s[0], s[1], s[2])
+	}
 	// The UNet's resnet blocks at each of its sizes, the widest one, its ends; the VAE's.
 	for _, s := range [][3]int{
 		{64, 320, 320}, {64, 960, 320}, {32, 640, 640}, {16, 1280, 1280}, {8, 1280, 1280}, {64, 4, 320}, {64, 320, 4},
@@ -61,7 +64,6 @@ func (b *bench) kernels() []benchmark {
 	k.groupNorm(64, 320)
 	k.groupNorm(512, 128)
 	k.between("layernorm", 8, []int{1, 4096, 320}, func(x *tensor.Tensor) *tensor.Tensor { return tensor.LayerNorm(x, nil, nil, 1e-5) })
-	k.between("geglu", 3, []int{1, 4096, 2560}, tensor.GEGLU)
 	k.between("silu", 4, []int{1, 4096, 320}, tensor.SiLU)
 	k.between("gelu", 5, []int{1, 77, 4096}, tensor.GELU)
 	k.between("softmax", 5, []int{1, 4096, 77}, tensor.Softmax)
@@ -86,6 +88,14 @@ func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Te
 			op(arena.Enter(x))
 		}), nil
 	}})
+}
+
+// gated is a linear layer whose other half of columns are gates.
+func (k *kernelList) gated(rows, in, out int) {
+	k.add(fmt.Sprintf("geglu-%dx%dx%d", rows, in, out), 4*float64(rows)*float64(in)*float64(out), func() (*tensor.Tensor, operator) {
+		w, bias := tensor.PackGated(k.normal(2*out, in)), k.normal(2*out)
+		return k.normal(rows, in), func(x *tensor.Tensor) *tensor.Tensor { return tensor.Linear(x, w, tensor.Epilogue{Bias: bias}) }
+	})
 }
 
 func (k *kernelList) linear(rows, in, out int) {

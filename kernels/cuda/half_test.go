@@ -176,20 +176,14 @@ func TestActivations(t *testing.T) {
 						l.W.Out *= 2
 					}
 					x, w, bias := f.rounded(b.random(s.rows*s.in)), f.rounded(b.random(l.W.Out*s.in)), b.random(l.W.Out)
-					packed, dst, n := b.room(l.W.Bytes()/4+1), b.room(s.rows*s.out), s.rows*s.out
+					n := s.rows * s.out
+					packed, dst := b.room(l.W.Bytes()/4+1), b.room(n)
 					b.Launch(l.W.Launch(packed, on(b, w)), l.Launch(dst, on(b, x), packed, Epilogue{Bias: on(b, bias), Act: test.act}))
-					product := kerneltest.Gemm(x, w, s.rows, s.in, l.W.Out, true, kernels.Epilogue{Bias: bias, Act: test.act})
-					want, size := product.Want, product.Size
+					want := kerneltest.Gemm(x, w, s.rows, s.in, l.W.Out, true, kernels.Epilogue{Bias: bias, Act: test.act})
 					if test.gated {
-						want, size = make([]float64, n), make([]float64, n)
-						for i := range want {
-							value := i/s.out*l.W.Out + i%s.out
-							v, g := product.Want[value], product.Want[value+s.out]
-							want[i] = v * g / 2 * math.Erfc(-g/math.Sqrt2)
-							size[i] = product.Size[value]*math.Abs(g) + math.Abs(v)*1.13*product.Size[value+s.out]
-						}
+						want = kerneltest.Gated(x, w, s.rows, s.in, s.out, bias)
 					}
-					b.near(b.read(dst, n), want, func(i int) float64 { return float64(s.in+12) * 0x1p-23 * size[i] })
+					b.near(b.read(dst, n), want.Want, func(i int) float64 { return float64(s.in+12) * 0x1p-23 * want.Size[i] })
 				})
 			}
 		}

@@ -41,9 +41,3 @@ func LayerNorm(dst, x, gamma, beta Pointer, rows, c int, eps float32) Launch {
 	count(rows, c)
 	return Launch{"norm", "layer_norm", warpEach(rows), Dim{threads, 1, 1}, 0, params(dst, x, gamma, beta, count(rows), count(c), eps)}
 }
-
-// GEGLU is dst [rows, c] = a·GELU(b) for x [rows, 2c], whose rows are a and then b.
-func GEGLU(dst, x Pointer, rows, c int) Launch {
-	count(rows, 2, c)
-	return Launch{"geglu", "geglu", spread((count(rows, c) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(rows), count(c))}
-}

@@ -197,25 +197,6 @@ func TestAddBias(t *testing.T) {
 	})
 }
 
-func TestGEGLU(t *testing.T) {
-	each(t, func(t *testing.T) {
-		for _, c := range []int{1, 7, 33, 1280} {
-			rows := 5
-			x := random(2 * rows * c)
-			dst, check := guarded(rows * c)
-			got := threads(t, func() []float32 { kernels.GEGLU(dst, x, rows, c); return dst })
-			check(t)
-			for i, g := range got {
-				a, gate := float64(x[i/c*2*c+i%c]), float64(x[i/c*2*c+c+i%c])
-				want := a * kerneltest.Activation(kernels.GELUAct)(gate)
-				if !(math.Abs(float64(g)-want) <= kerneltest.Epsilon*(4*math.Abs(want)+3*math.Abs(a*gate))) {
-					t.Fatalf("value %d: got %v, want %v", i, g, want)
-				}
-			}
-		}
-	})
-}
-
 func TestGroupNorm(t *testing.T) {
 	each(t, func(t *testing.T) {
 		for _, s := range []struct{ n, hw, c, groups int }{{1, 1, 2, 1}, {2, 7, 6, 3}, {1, 64, 32, 8}, {2, 65, 33, 11}, {1, 300, 96, 32}, {1, 1000, 5, 5}} {

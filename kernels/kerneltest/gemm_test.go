@@ -117,3 +117,29 @@ func TestMatMul(t *testing.T) {
 		}
 	})
 }
+
+// TestGated: a weight of values and gates, from every way it can be kept.
+func TestGated(t *testing.T) {
+	each(t, func(t *testing.T) {
+		for _, s := range []struct{ m, k, c int }{{1, 1, 1}, {3, 7, 5}, {5, 33, 16}, {15, 40, 17}, {30, 401, 31}, {300, 20, 70}, {2, 0, 3}} {
+			for _, bias := range [][]float32{nil, randomSeed(2*s.c, 4)} {
+				a, w := randomSeed(s.m*s.k, 2), randomSeed(2*s.c*s.k, 3)
+				for _, f := range []kernels.Format{kernels.F32, kernels.F16, kernels.BF16} {
+					w := stored(w, f)
+					p, err := kernels.PackGated(source(w, f), s.c, s.k)
+					require.NoError(t, err)
+					for name, p := range map[string]*kernels.Packed{"as stored": p, "widened": p.Widen(), "narrowed": p.Widen().Narrow()} {
+						dst, check := guarded(s.m * s.c)
+						got := threads(t, func() []float32 {
+							kernels.Gemm(dst, s.c, a, s.k, s.m, p, kernels.Epilogue{Bias: bias})
+							return dst
+						})
+						check(t)
+						sums(t, got, kerneltest.Gated(a, w, s.m, s.k, s.c, bias), s.k, 12)
+						require.Equal(t, 2*s.c, p.N(), name)
+					}
+				}
+			}
+		}
+	})
+}

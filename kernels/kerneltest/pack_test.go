@@ -38,6 +38,16 @@ func stored(x []float32, f kernels.Format) []float32 {
 	return x
 }
 
+// source is x as a weight in a file of the format f, in which it fits exactly.
+func source(x []float32, f kernels.Format) kernels.Stored {
+	w := kernels.Stored{Format: f, F32: func(dst []float32, first int) error { copy(dst, x[first:]); return nil }}
+	if f != kernels.F32 {
+		h := halves(x, f)
+		w.Half = func(dst []uint16, first int) error { copy(dst, h[first:]); return nil }
+	}
+	return w
+}
+
 var formats = []kernels.Format{kernels.F32, kernels.F16, kernels.BF16}
 
 // TestNarrow: numbers fit into 16 bits exactly if nothing of them is lost, and products are the same bytes as with float32.

@@ -95,18 +95,25 @@ func TestOverride(t *testing.T) {
 
 func TestShortSlicesPanic(t *testing.T) {
 	x, b := make([]float32, 10), kernels.Pack(make([]float32, 20), 4, 5, 5)
+	gated, err := kernels.PackGated(source(make([]float32, 40), kernels.F32), 5, 4)
+	require.NoError(t, err)
 	conv := kernels.ConvShape{N: 1, H: 3, W: 3, C: 1, Out: 5, KH: 2, KW: 2, Stride: 1}
 	attn := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 5, Queries: 2, Keys: 2, Scale: 1}
 	regions := func(r kernels.Rule) *kernels.Regions {
 		return &kernels.Regions{Query: make([]uint8, 2), Key: make([]uint8, 2), Rules: [][]kernels.Rule{{r}}}
 	}
 	for want, f := range map[string]func(){
-		"kernels: Gemm: a holds 10 values, want 12":                                               func() { kernels.Gemm(make([]float32, 15), 5, x, 4, 3, b, kernels.Epilogue{}) },
-		"kernels: Gemm: dst holds 10 values, want 15":                                             func() { kernels.Gemm(x, 5, make([]float32, 12), 4, 3, b, kernels.Epilogue{}) },
-		"kernels: Gemm: rows of a start 3 values apart, want at least 4":                          func() { kernels.Gemm(x, 5, x, 3, 1, b, kernels.Epilogue{}) },
-		"kernels: Gemm: bias holds 4 values, want 5":                                              func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Bias: x[:4]}) },
-		"kernels: Gemm: residual holds 4 values, want 5":                                          func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Residual: x[:4]}) },
-		"kernels: Gemm: unknown activation 9":                                                     func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Act: 9}) },
+		"kernels: Gemm: a holds 10 values, want 12":                         func() { kernels.Gemm(make([]float32, 15), 5, x, 4, 3, b, kernels.Epilogue{}) },
+		"kernels: Gemm: dst holds 10 values, want 15":                       func() { kernels.Gemm(x, 5, make([]float32, 12), 4, 3, b, kernels.Epilogue{}) },
+		"kernels: Gemm: rows of a start 3 values apart, want at least 4":    func() { kernels.Gemm(x, 5, x, 3, 1, b, kernels.Epilogue{}) },
+		"kernels: Gemm: bias holds 4 values, want 5":                        func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Bias: x[:4]}) },
+		"kernels: Gemm: residual holds 4 values, want 5":                    func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Residual: x[:4]}) },
+		"kernels: Gemm: unknown activation 9":                               func() { kernels.Gemm(x, 5, x, 4, 1, b, kernels.Epilogue{Act: 9}) },
+		"kernels: Gemm: a gated weight takes no activation and no residual": func() { kernels.Gemm(x, 5, x, 4, 1, gated, kernels.Epilogue{Act: kernels.SiLUAct}) },
+		"kernels: Gemm: bias holds 5 values, want 10":                       func() { kernels.Gemm(x, 5, x, 4, 1, gated, kernels.Epilogue{Bias: x[:5]}) },
+		"kernels: Conv2D: a gated weight is for a matrix product": func() {
+			kernels.Conv2D(x, x, kernels.ConvShape{N: 1, H: 1, W: 1, C: 4, Out: 10, KH: 1, KW: 1, Stride: 1}, gated, kernels.Epilogue{})
+		},
 		"kernels: Gemm: size -1 is negative":                                                      func() { kernels.Gemm(x, 5, x, 4, -1, b, kernels.Epilogue{}) },
 		"kernels: Pack: b holds 10 values, want 12":                                               func() { kernels.Pack(x, 3, 4, 4) },
 		"kernels: PackTransposed: b holds 10 values, want 12":                                     func() { kernels.PackTransposed(x, 3, 4, 3) },
@@ -141,7 +148,6 @@ func TestShortSlicesPanic(t *testing.T) {
 		"kernels: Softmax: dst holds 10 values, want 12":             func() { kernels.Softmax(x, make([]float32, 12), 3, 4) },
 		"kernels: SiLU: x holds 9 values, want 10":                   func() { kernels.SiLU(x, x[:9]) },
 		"kernels: Add: b holds 9 values, want 10":                    func() { kernels.Add(x, x, x[:9]) },
-		"kernels: GEGLU: x holds 10 values, want 20":                 func() { kernels.GEGLU(x, x, 2, 5) },
 		"kernels: AddBias: bias holds 4 values, want 5":              func() { kernels.AddBias(x, x, x[:4], 2, 5) },
 		"kernels: UpsampleNearest: dst holds 10 values, want 16":     func() { kernels.UpsampleNearest(x, x, 1, 2, 2, 1, 4, 4) },
 		"kernels: F16ToF32: src holds 9 values, want 10":             func() { kernels.F16ToF32(x, make([]uint16, 9)) },

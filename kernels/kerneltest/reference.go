@@ -69,6 +69,20 @@ func Gemm(a, b []float32, m, k, n int, transB bool, ep kernels.Epilogue) Result 
 	return r
 }
 
+// Gated is value·GELU(gate) [m, c] for a [m, k] and the weight w [2c, k], whose first c rows make values and whose others make their gates;
+// bias [2c] may be nil.
+func Gated(a, w []float32, m, k, c int, bias []float32) Result {
+	both, r := Gemm(a, w, m, k, 2*c, true, kernels.Epilogue{Bias: bias}), newResult(m*c)
+	gelu := Activation(kernels.GELUAct)
+	for i := range r.Want {
+		value := i/c*2*c + i%c
+		v, g := both.Want[value], both.Want[value+c]
+		r.Want[i] = v * gelu(g)
+		r.Size[i] = both.Size[value]*math.Abs(g) + 1.13*math.Abs(v)*both.Size[value+c]
+	}
+	return r
+}
+
 // Conv2D is a convolution of x [n, h, w, c] by w [out, c, kh, kw].
 func Conv2D(x, w []float32, s kernels.ConvShape, ep kernels.Epilogue) Result {
 	oh, ow := s.OutH(), s.OutW()

@@ -74,20 +74,32 @@ func (s *Scope) Tensor(name string, shape ...int) *tensor.Tensor {
 // Weight reads and packs the weight name at s: of a linear layer if shape is [out, in], of a convolution if it is [out, in, kh, kw]. If the
 // source is a [Storer] and the engine a [tensor.StoredPacker], it is packed as it is read. It fails as [Scope.Tensor] does.
 func (s *Scope) Weight(name string, shape ...int) *tensor.Weight {
+	return s.weight(name, false, shape)
+}
+
+// Gated is Weight for the weight [2·out, in] of a linear layer with a gate (see [tensor.PackGated]).
+func (s *Scope) Gated(name string, out, in int) *tensor.Weight {
+	return s.weight(name, true, []int{2 * out, in})
+}
+
+func (s *Scope) weight(name string, gated bool, shape []int) *tensor.Weight {
 	if s.fits(name, shape) {
-		w, err := s.weight(s.join(name), shape)
+		w, err := s.readWeight(s.join(name), gated, shape)
 		if err == nil {
 			return w
 		}
 		s.err = err
 	}
-	return pack(s.standIn(shape))
+	return pack(s.standIn(shape), false)
 }
 
-func (s *Scope) weight(full string, shape []int) (*tensor.Weight, error) {
+func (s *Scope) readWeight(full string, gated bool, shape []int) (*tensor.Weight, error) {
 	src, stored := s.src.(Storer)
 	if e, ok := s.engine.(tensor.StoredPacker); ok && stored {
 		if w, ok := src.Stored(full); ok {
+			if gated {
+				return tensor.ReadGated(e, w, shape[0]/2, shape[1])
+			}
 			return tensor.ReadWeight(e, w, shape...)
 		}
 	}
@@ -95,11 +107,14 @@ func (s *Scope) weight(full string, shape []int) (*tensor.Weight, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pack(tensor.To(s.engine, t)), nil
+	return pack(tensor.To(s.engine, t), gated), nil
 }
 
-func pack(t *tensor.Tensor) *tensor.Weight {
-	if t.Dims() == 2 {
+func pack(t *tensor.Tensor, gated bool) *tensor.Weight {
+	switch {
+	case gated:
+		return tensor.PackGated(t)
+	case t.Dims() == 2:
 		return tensor.PackLinear(t)
 	}
 	return tensor.PackConv(t)

@@ -13,7 +13,7 @@ func (s suite) arena(t *testing.T) {
 	defer tensor.PoisonArenas(false)
 	const n, h, w, c = 2, 9, 7, 64
 	conv := tensor.PackConv(s.on(random(1, c*c*9), c, c, 3, 3))
-	wide := tensor.PackLinear(s.on(random(2, 2*c*c), 2*c, c))
+	wide := tensor.PackGated(s.on(random(2, 2*c*c), 2*c, c))
 	bias := s.on(random(3, c), c)
 	block := func(x *tensor.Tensor) (y *tensor.Tensor) {
 		defer tensor.Tidy(x).Keep(&y)
@@ -21,7 +21,7 @@ func (s suite) arena(t *testing.T) {
 		y = tensor.Add(x, tensor.UpsampleNearest(down, h, w))
 		tokens := tensor.Reshape(tensor.LayerNorm(y, bias, nil, 1e-5), n, h*w, c)
 		tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 4})
-		tokens = tensor.GEGLU(tensor.Linear(tensor.Concat(0, tensor.Slice(tokens, 0, 1, 2), tensor.Slice(tokens, 0, 0, 1)), wide, tensor.Epilogue{}))
+		tokens = tensor.Linear(tensor.Concat(0, tensor.Slice(tokens, 0, 1, 2), tensor.Slice(tokens, 0, 0, 1)), wide, tensor.Epilogue{})
 		y = tensor.Conv2D(tensor.Reshape(tokens, n, h, w, c), conv, tensor.Epilogue{Act: tensor.ActSiLU, Residual: y}, 1, tensor.Pad(1))
 		return tensor.Conv2D(y, conv, tensor.Epilogue{Bias: bias, Residual: tensor.Slice(y, 0, 1, 2)}, 1, tensor.Pad(1))
 	}

@@ -145,6 +145,7 @@ func (d *device) MatMul(dst, a, b *tensor.Tensor, batch, m, k, n int, transB boo
 	cpu.MatMul(d.host(dst), d.host(a), d.host(b), batch, m, k, n, transB)
 }
 func (d *device) PackLinear(w *tensor.Tensor) any { return cpu.PackLinear(d.host(w)) }
+func (d *device) PackGated(w *tensor.Tensor) any  { return cpu.PackGated(d.host(w)) }
 func (d *device) PackConv(w *tensor.Tensor) any   { return cpu.PackConv(d.host(w)) }
 func (d *device) Linear(dst, x *tensor.Tensor, w *tensor.Weight, ep tensor.Epilogue) {
 	cpu.Linear(d.host(dst), d.host(x), w, d.epilogue(ep))
@@ -162,7 +163,6 @@ func (d *device) LayerNorm(dst, x, gamma, beta *tensor.Tensor, eps float32) {
 	cpu.LayerNorm(d.host(dst), d.host(x), d.host(gamma), d.host(beta), eps)
 }
 func (d *device) Softmax(dst, x *tensor.Tensor) { cpu.Softmax(d.host(dst), d.host(x)) }
-func (d *device) GEGLU(dst, x *tensor.Tensor)   { cpu.GEGLU(d.host(dst), d.host(x)) }
 func (d *device) Attention(dst, q, k, v *tensor.Tensor, p tensor.AttnParams) {
 	cpu.Attention(d.host(dst), d.host(q), d.host(k), d.host(v), p)
 }

@@ -20,8 +20,8 @@ func RunEngine(t *testing.T, e tensor.Engine) {
 		run  func(t *testing.T)
 	}{
 		{"Memory", s.memory}, {"Arena", s.arena}, {"Unary", s.unary}, {"Binary", s.binary}, {"Reduce", s.reduce}, {"Strided", s.strided}, {"Place", s.place},
-		{"Gather", s.gather}, {"MatMul", s.matMul}, {"Linear", s.linear}, {"Conv2D", s.conv2D}, {"GroupNorm", s.groupNorm},
-		{"LayerNorm", s.layerNorm}, {"Softmax", s.softmax}, {"GEGLU", s.geglu}, {"Attention", s.attention}, {"Regions", s.regions}, {"RegionsPerHead", s.regionsPerHead},
+		{"Gather", s.gather}, {"MatMul", s.matMul}, {"Linear", s.linear}, {"Gated", s.gated}, {"Conv2D", s.conv2D}, {"GroupNorm", s.groupNorm},
+		{"LayerNorm", s.layerNorm}, {"Softmax", s.softmax}, {"Attention", s.attention}, {"Regions", s.regions}, {"RegionsPerHead", s.regionsPerHead},
 		{"UpsampleNearest", s.upsample},
 	} {
 		t.Run(test.name, test.run)
@@ -375,6 +375,28 @@ func (s suite) linear(t *testing.T) {
 	}
 }
 
+func (s suite) gated(t *testing.T) {
+	for _, shape := range [][3]int{{1, 1, 1}, {3, 7, 13}, {77, 33, 31}, {1, 320, 640}, {13, 770, 16}, {130, 64, 65}} {
+		rows, in, out := shape[0], shape[1], shape[2]
+		for _, withBias := range []bool{false, true} {
+			t.Run(fmt.Sprint(shape, withBias), func(t *testing.T) {
+				x, w := random(12, rows*in), random(13, 2*out*in)
+				x[len(x)/2] = nan
+				xt, wt := s.on(x, rows, in), s.on(w, 2*out, in)
+				var bias []float32
+				var ep tensor.Epilogue
+				if withBias {
+					bias = random(14, 2*out)
+					ep.Bias = s.on(bias, 2*out)
+				}
+				packed := tensor.PackGated(wt)
+				r := matMul(x, w, bias, 1, rows, in, 2*out, true).gate(out)
+				s.check(t, r, []int{rows, out}, []*tensor.Tensor{xt, wt, ep.Bias}, func(dst *tensor.Tensor) { s.e.Linear(dst, xt, packed, ep) })
+			})
+		}
+	}
+}
+
 // epilogues runs a product of the given shape with its epilogues: want is what it gives with a bias, or without one.
 func (s suite) epilogues(t *testing.T, shape []int, inputs []*tensor.Tensor, want func(bias []float32) result, run func(dst *tensor.Tensor, ep tensor.Epilogue)) {
 	out := shape[len(shape)-1]
@@ -517,15 +539,6 @@ func (s suite) softmax(t *testing.T) {
 			in := s.on(x, shape...)
 			s.check(t, softmax(x, shape[len(shape)-1]), shape, []*tensor.Tensor{in}, func(dst *tensor.Tensor) { s.e.Softmax(dst, in) })
 		}
-	}
-}
-
-func (s suite) geglu(t *testing.T) {
-	for _, shape := range [][2]int{{1, 1}, {3, 7}, {77, 33}, {13, 1280}} {
-		x := random(22, 2*shape[0]*shape[1])
-		x[len(x)/2] = nan
-		in := s.on(x, shape[0], 2*shape[1])
-		s.check(t, geglu(x, shape[1]), shape[:], []*tensor.Tensor{in}, func(dst *tensor.Tensor) { s.e.GEGLU(dst, in) })
 	}
 }
 

@@ -231,14 +231,18 @@ func softmax(x []float32, c int) result {
 	return r
 }
 
-// geglu is a·GELU(b) for rows a, b of x [rows, 2c].
-func geglu(x []float32, c int) result {
-	r := newResult(len(x) / 2)
-	for i := range r.want {
-		a, b := float64(x[i/c*2*c+i%c]), float64(x[i/c*2*c+c+i%c])
-		r.set(i, a*gelu(b), 10, a*b)
+// gate is value·GELU(gate) [rows, c] for r [rows, 2c], whose rows are values and then their gates.
+func (r result) gate(c int) result {
+	y := newResult(len(r.want) / 2)
+	for i := range y.want {
+		at := i/c*2*c + i%c
+		v, g := r.want[at], r.want[at+c]
+		y.set(i, v*gelu(g), 10, v*g)
+		if !math.IsNaN(y.want[i]) {
+			y.bound[i] += r.bound[at]*math.Abs(g) + 1.13*math.Abs(v)*r.bound[at+c]
+		}
 	}
-	return r
+	return y
 }
 
 // upsample is where each element of an [n, h, w, c] picture resized to [n, oh, ow, c] comes from.

@@ -33,7 +33,6 @@ func checks(file string) ([]check, error) {
 		"copy.cu":            {unaligned("copy"), {"copy", suiteTests, "TestCUDA/(Strided|Place|Gather)"}},
 		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"epilogue.cuh":       append(product("gemm", "(f32|f16|bf16)"), product("conv", "(f32|f16|bf16)")...),
-		"geglu.cu":           {unaligned("geglu"), {"geglu", suiteTests, "TestCUDA/GEGLU"}},
 		"gemm.cu":            product("gemm", "(f32|f16|bf16)"),
 		"half.cuh":           {{"convert", kernelTests, "TestFormats"}},
 		"math.cuh":           {{"elementwise", suiteTests, "TestCUDA/(Unary|Binary)"}, {"softmax", suiteTests, "TestCUDA/Softmax"}},

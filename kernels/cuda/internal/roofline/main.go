@@ -52,17 +52,11 @@ func (k kernel) fill(g gpu) float64 {
 // work is the kernels of some part of a picture.
 type work struct {
 	kernels []kernel
-	fused   fusion
+	number  float64 // bytes of a number that goes from kernel to kernel; weights have 2
 }
 
-// fusion is what goes into the epilogues of the products.
-type fusion int
-
-const (
-	asCalled  fusion = iota // the bias, as the layers ask for it
-	residuals               // and the residuals
-	geglus                  // and GEGLU
-)
+// The bytes of a number that goes from kernel to kernel: as it is, and as it might be.
+const f32, f16 = 4, 2
 
 func (w *work) add(l cuda.Launch, shape string, flops, bytes float64) {
 	k := kernel{l.Kernel, shape, l.Grid.X * l.Grid.Y * l.Grid.Z, 1, flops, bytes}
@@ -74,62 +68,80 @@ func (w *work) add(l cuda.Launch, shape string, flops, bytes float64) {
 	w.kernels[i].count++
 }
 
-const f = 4 // bytes of a float32; weights have 2
-
-func (w *work) linear(rows, in, out int) { w.product(rows, in, out, out) }
-
-// product is a linear layer of which so many columns are written.
-func (w *work) product(rows, in, out, written int) {
-	l := cuda.Linear{Rows: rows, W: cuda.Packed{Format: cuda.F16, Out: out, In: in, Taps: 1}}.Launch(0, 0, 0, cuda.Epilogue{})
-	n := float64(rows)
-	w.add(l, fmt.Sprintf("%d × %d → %d", rows, in, out), 2*n*float64(in*out), f*n*float64(in+written)+2*float64(in*out))
+// product is a linear layer of rows rows; with a residual, which it reads.
+func (w *work) product(rows int, weight cuda.Packed, residual bool) {
+	n, written := float64(rows), weight.Out
+	name := fmt.Sprintf("%d × %d → %d", rows, weight.In, weight.Out)
+	if weight.Gated {
+		written /= 2
+		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, written)
+	}
+	moved := weight.In + written
+	if residual {
+		moved, name = moved+written, name+", added"
+	}
+	size := float64(weight.In * weight.Out)
+	w.add(cuda.Linear{Rows: rows, W: weight}.Launch(0, 0, 0, cuda.Epilogue{}), name, 2*n*size, w.number*n*float64(moved)+2*size)
 }
 
-func (w *work) conv(n, side, in, out, stride int) {
+func (w *work) linear(rows, in, out int) {
+	w.product(rows, cuda.Packed{Format: cuda.F16, Out: out, In: in, Taps: 1}, false)
+}
+func (w *work) linearAdd(rows, in, out int) {
+	w.product(rows, cuda.Packed{Format: cuda.F16, Out: out, In: in, Taps: 1}, true)
+}
+func (w *work) gated(rows, in, out int) {
+	w.product(rows, cuda.Packed{Format: cuda.F16, Out: 2 * out, In: in, Taps: 1, Gated: true}, false)
+}
+
+// convolution is a 3×3 one; with a residual, which it reads.
+func (w *work) convolution(n, side, in, out, stride int, residual bool) {
 	o := side / stride
 	l := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}.Launch(0, 0, 0, cuda.Epilogue{})
-	w.add(l, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), 18*float64(n*o*o)*float64(in*out), f*float64(n*(side*side*in+o*o*out))+18*float64(in*out))
+	name, moved := fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), n*(side*side*in+o*o*out)
+	if residual {
+		name, moved = name+", added", moved+n*o*o*out
+	}
+	w.add(l, name, 18*float64(n*o*o)*float64(in*out), w.number*float64(moved)+18*float64(in*out))
 }
+
+func (w *work) conv(n, side, in, out, stride int) { w.convolution(n, side, in, out, stride, false) }
+func (w *work) convAdd(n, side, in, out int)      { w.convolution(n, side, in, out, 1, true) }
 
 func (w *work) attention(n, heads, d, queries, keys int) {
 	a := cuda.NewAttention(kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
 	a.Format = cuda.F16
 	flops := 4 * float64(n*heads*d) * float64(queries) * float64(keys)
-	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys), flops, f*float64(n*heads*d)*float64(2*queries+2*keys))
+	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys), flops, w.number*float64(n*heads*d)*float64(2*queries+2*keys))
 }
 
 func (w *work) groupNorm(n, cells, c int) {
 	ls := cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32, SiLU: true}.Launches(0, 0, 0, 0, 0)
-	all, shape := f*float64(n*cells*c), fmt.Sprintf("%d × %d × %d", n, cells, c)
+	all, shape := w.number*float64(n*cells*c), fmt.Sprintf("%d × %d × %d", n, cells, c)
 	w.add(ls[0], shape, 0, all)
 	w.add(ls[1], shape, 0, 0)
 	w.add(ls[2], shape, 0, 2*all)
 }
 
 func (w *work) layerNorm(rows, c int) {
-	w.add(cuda.LayerNorm(0, 0, 0, 0, rows, c, 1e-5), fmt.Sprintf("%d × %d", rows, c), 0, 2*f*float64(rows*c))
+	w.add(cuda.LayerNorm(0, 0, 0, 0, rows, c, 1e-5), fmt.Sprintf("%d × %d", rows, c), 0, 2*w.number*float64(rows*c))
 }
 
-// addTo is a residual; in the epilogue of the product before, it is only read.
-func (w *work) addTo(rows, c int) {
-	n := rows * c
-	if w.fused >= residuals {
-		w.kernels = append(w.kernels, kernel{count: 1, bytes: f * float64(n)})
-		return
-	}
-	w.add(cuda.Binary(cuda.Add, 0, 0, 0, []int{n}, []int{1}, []int{1})[0], fmt.Sprintf("%d × %d", rows, c), 0, 3*f*float64(n))
-}
-func (w *work) addPerChannel(n, cells, c int) {
-	l := cuda.Binary(cuda.Add, 0, 0, 0, []int{n, cells, c}, []int{cells * c, c, 1}, []int{c, 0, 1})[0]
-	w.add(l, fmt.Sprintf("%d × %d × %d", n, cells, c), 0, 2*f*float64(n*cells*c))
-}
 func (w *work) concat(cells, a, b int) {
 	for _, c := range []int{a, b} {
-		w.add(cuda.Place(0, 0, cells, c, a+b, 0), fmt.Sprintf("%d × %d", cells, c), 0, 2*f*float64(cells*c))
+		w.add(cuda.Place(0, 0, cells, c, a+b, 0), fmt.Sprintf("%d × %d", cells, c), 0, 2*w.number*float64(cells*c))
 	}
 }
+
+// repeat is times tensors of a picture repeated for n prompts.
+func (w *work) repeat(times, n, numbers int) {
+	for range times {
+		w.add(cuda.Strided(0, 0, []int{n, numbers}, []int{0, 1}, 0)[0], fmt.Sprintf("%d × %d", n, numbers), 0, w.number*float64((1+n)*numbers))
+	}
+}
+
 func (w *work) upsample(n, side, c int) {
-	w.add(cuda.UpsampleNearest(0, 0, n, side, side, c, 2*side, 2*side), fmt.Sprintf("%d × %d² × %d", n, side, c), 0, 5*f*float64(n*side*side*c))
+	w.add(cuda.UpsampleNearest(0, 0, n, side, side, c, 2*side, 2*side), fmt.Sprintf("%d × %d² × %d", n, side, c), 0, 5*w.number*float64(n*side*side*c))
 }
 
 // resnet is a resnet block; temb is the size of the time embedding, 0 for none.
@@ -138,64 +150,62 @@ func (w *work) resnet(n, side, in, out, temb int) {
 	w.groupNorm(n, cells, in)
 	w.conv(n, side, in, out, 1)
 	if temb > 0 {
-		w.linear(n, temb, out)
-		w.addPerChannel(n, cells, out)
+		w.linearAdd(1, temb, out)
 	}
 	w.groupNorm(n, cells, out)
-	w.conv(n, side, out, out, 1)
-	if in != out {
-		w.linear(n*cells, in, out)
+	if in == out {
+		w.convAdd(n, side, out, out)
+		return
 	}
-	w.addTo(n*cells, out)
+	w.conv(n, side, out, out, 1)
+	w.linearAdd(n*cells, in, out)
 }
 
-// transformer is a transformer block; the keys and values of the cross-attention are computed once for a picture.
-func (w *work) transformer(n, side, c int) {
+// transformer is a transformer block on m pictures that meet n prompts in its cross-attention, whose keys and values are computed once for a
+// run. Where m is 1, one picture serves all prompts until then.
+func (w *work) transformer(m, n, side, c int) {
 	cells := side * side
-	rows := n * cells
-	w.groupNorm(n, cells, c)
+	rows := m * cells
+	w.groupNorm(m, cells, c)
 	w.linear(rows, c, c)
 	w.layerNorm(rows, c)
 	for range 3 {
 		w.linear(rows, c, c)
 	}
-	w.attention(n, c/64, 64, cells, cells)
-	w.linear(rows, c, c)
-	w.addTo(rows, c)
+	w.attention(m, c/64, 64, cells, cells)
+	w.linearAdd(rows, c, c)
 	w.layerNorm(rows, c)
 	w.linear(rows, c, c)
-	w.attention(n, c/64, 64, cells, 77)
-	w.linear(rows, c, c)
-	w.addTo(rows, c)
-	w.layerNorm(rows, c)
-	if w.fused >= geglus {
-		w.product(rows, c, 8*c, 4*c)
-	} else {
-		w.linear(rows, c, 8*c)
-		w.add(cuda.GEGLU(0, 0, rows, 4*c), fmt.Sprintf("%d × %d", rows, 4*c), 0, 3*f*float64(rows*4*c))
+	if m < n { // the queries and both residuals
+		w.repeat(3, n, cells*c)
+		rows = n * cells
 	}
-	w.linear(rows, 4*c, c)
-	w.addTo(rows, c)
-	w.linear(rows, c, c)
-	w.addTo(rows, c)
+	w.attention(n, c/64, 64, cells, 77)
+	w.linearAdd(rows, c, c)
+	w.layerNorm(rows, c)
+	w.gated(rows, c, 4*c)
+	w.linearAdd(rows, 4*c, c)
+	w.linearAdd(rows, c, c)
 }
 
-// unet is an evaluation of n prompts on latents of side × side.
-func unet(n, side int, fused fusion) *work {
+// unet is an evaluation of n prompts on the same latents of side × side.
+func unet(n, side int, number float64) *work {
 	const temb = 1280
 	channels := []int{320, 640, 1280, 1280}
-	w := &work{fused: fused}
-	w.linear(n, 320, temb)
-	w.linear(n, temb, temb)
-	w.conv(n, side, 4, 320, 1)
+	w := &work{number: number}
+	w.linear(1, 320, temb)
+	w.linear(1, temb, temb)
+	m := 1 // until the first cross-attention
+	w.conv(m, side, 4, 320, 1)
 	skips := []int{320}
 	in := 320
 	for i, c := range channels {
 		for range 2 {
-			w.resnet(n, side, in, c, temb)
+			w.resnet(m, side, in, c, temb)
 			if i < 3 {
-				w.transformer(n, side, c)
+				w.transformer(m, n, side, c)
 			}
+			m = n
 			skips, in = append(skips, c), c
 		}
 		if i < 3 {
@@ -205,7 +215,7 @@ func unet(n, side int, fused fusion) *work {
 		}
 	}
 	w.resnet(n, side, in, in, temb)
-	w.transformer(n, side, in)
+	w.transformer(n, n, side, in)
 	w.resnet(n, side, in, in, temb)
 	for i := 3; i >= 0; i-- {
 		c := channels[i]
@@ -215,7 +225,7 @@ func unet(n, side int, fused fusion) *work {
 			w.concat(n*side*side, in, skip)
 			w.resnet(n, side, in+skip, c, temb)
 			if i < 3 {
-				w.transformer(n, side, c)
+				w.transformer(n, n, side, c)
 			}
 			in = c
 		}
@@ -225,22 +235,23 @@ func unet(n, side int, fused fusion) *work {
 			w.conv(n, side, c, c, 1)
 		}
 	}
+	w.repeat(1, n, side*side*320) // what conv_in gave, for the last join
 	w.groupNorm(n, side*side, 320)
 	w.conv(n, side, 320, 4, 1)
 	return w
 }
 
 // vae is decoding latents of side × side, or encoding a picture to them.
-func vae(side int, decode bool, fused fusion) *work {
-	w := &work{fused: fused}
+func vae(side int, decode bool, number float64) *work {
+	w := &work{number: number}
 	middle := func() {
 		w.resnet(1, side, 512, 512, 0)
 		w.groupNorm(1, side*side, 512)
-		for range 4 {
+		for range 3 {
 			w.linear(side*side, 512, 512)
 		}
 		w.attention(1, 1, 512, side*side, side*side)
-		w.addTo(side*side, 512)
+		w.linearAdd(side*side, 512, 512)
 		w.resnet(1, side, 512, 512, 0)
 	}
 	if decode {
@@ -298,7 +309,7 @@ func (w *work) total() (launches int, flops, bytes float64, seconds []float64) {
 }
 
 func main() {
-	if err := section.Write("../../docs/cuda.md", "roofline", kernelTable(unet(4, 64, asCalled))+"\n"+pictureTable()); err != nil {
+	if err := section.Write("../../docs/cuda.md", "roofline", kernelTable(unet(4, 64, f32))+"\n"+pictureTable()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -348,14 +359,14 @@ type part struct {
 	work  *work
 }
 
-func picture(fused fusion) []part {
+func picture(number float64) []part {
 	return []part{
-		{"UNet, 64² latents, 4 prompts", 20, unet(4, 64, fused)},
-		{"UNet, 64² latents, 2 prompts", 10, unet(2, 64, fused)},
-		{"UNet, 32² latents, 2 prompts", 7, unet(2, 32, fused)},
-		{"VAE, encoding 512²", 1, vae(64, false, fused)},
-		{"VAE, encoding 256²", 1, vae(32, false, fused)},
-		{"VAE, decoding 512²", 1, vae(64, true, fused)},
+		{"UNet, 64² latents, 4 prompts", 20, unet(4, 64, number)},
+		{"UNet, 64² latents, 2 prompts", 10, unet(2, 64, number)},
+		{"UNet, 32² latents, 2 prompts", 7, unet(2, 32, number)},
+		{"VAE, encoding 512²", 1, vae(64, false, number)},
+		{"VAE, encoding 256²", 1, vae(32, false, number)},
+		{"VAE, decoding 512²", 1, vae(64, true, number)},
 	}
 }
 
@@ -367,7 +378,7 @@ func pictureTable() string {
 		fmt.Fprintf(&t, " %s ms |", g.name)
 	}
 	fmt.Fprintf(&t, "\n|---|--:|--:|--:|--:|%s\n", strings.Repeat("--:|", len(gpus)))
-	for _, p := range picture(asCalled) {
+	for _, p := range picture(f32) {
 		l, flops, bytes, seconds := p.work.total()
 		fmt.Fprintf(&t, "| %s | %d | %d | %.2f | %.2f |", p.name, p.times, l, flops/1e12, bytes/1e9)
 		for _, s := range seconds {
@@ -375,18 +386,21 @@ func pictureTable() string {
 		}
 		fmt.Fprintln(&t)
 	}
-	for fused, name := range []string{"the picture, as the layers call the kernels", "with residuals in the epilogues", "and GEGLU too"} {
+	for _, row := range []struct {
+		name   string
+		number float64
+	}{{"the picture, as the layers call the kernels", f32}, {"if they kept their results in 16 bits", f16}} {
 		var launches int
 		var flops, bytes float64
 		sum := make([]float64, len(gpus))
-		for _, p := range picture(fusion(fused)) {
+		for _, p := range picture(row.number) {
 			l, fl, by, s := p.work.total()
 			launches, flops, bytes = launches+p.times*l, flops+float64(p.times)*fl, bytes+float64(p.times)*by
 			for i := range gpus {
 				sum[i] += float64(p.times) * s[i]
 			}
 		}
-		fmt.Fprintf(&t, "| **%s** | | %d | %.1f | %.0f |", name, launches, flops/1e12, bytes/1e9)
+		fmt.Fprintf(&t, "| **%s** | | %d | %.1f | %.0f |", row.name, launches, flops/1e12, bytes/1e9)
 		for i := range gpus {
 			fmt.Fprintf(&t, " %.0f |", 1e3*sum[i])
 		}
