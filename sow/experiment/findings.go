@@ -68,12 +68,13 @@ func (r *Report) Figures() (known []string) {
 // Findings are what an experiment is judged by.
 type Findings struct {
 	*Report
-	panels []panel
-	shown  []string // the figures of the table; nil: all
+	defaults sow.Params // the model's own
+	panels   []panel
+	shown    []string // the figures of the table; nil: all
 }
 
 func newFindings(e *Experiment, lab *Lab, observations []Observation) *Findings {
-	f := &Findings{Report: &Report{
+	f := &Findings{defaults: lab.Pipeline.Defaults, Report: &Report{
 		Name: e.Name, About: e.About, Claim: e.Claim, Model: lab.Pipeline.Model, Program: sow.Version(), Kernels: kernels.Implementation(), Seed: lab.Seed, Cases: lab.Cases,
 		Factors: e.factors, Unit: e.unit, Observations: observations,
 	}}

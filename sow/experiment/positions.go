@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/sowgen/sowgen/sow/plan"
@@ -11,7 +10,7 @@ import (
 var positions = &Experiment{
 	Name:    "positions",
 	About:   "The same cases grown with cycles between other nodes: from r to b and back, of 10 steps. The last overwriting is one node below r, at most at node 4.",
-	Claim:   "No pair of nodes stands higher than the built-in model's own for certain.",
+	Claim:   "No pair of nodes stands higher than the model's own for certain.",
 	factors: []string{"r", "b"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
 		cases, err := lab.cases(14, normal)
@@ -32,16 +31,19 @@ var positions = &Experiment{
 	},
 	judge: func(f *Findings) {
 		f.standing()
-		own := []string{"6", "8"} // of sow/builtin/model/sow.json
+		own := []string{strconv.Itoa(int(f.defaults.Replace * 10)), strconv.Itoa(int(f.defaults.Back * 10))}
 		best := f.Arms[0]
 		for _, a := range f.Arms {
 			if a.Means["standing"].Mean > best.Means["standing"].Mean {
 				best = a
 			}
 		}
-		gain := f.gain("standing", best.Arm, own)
-		name := fmt.Sprintf("r = %s, b = %s", best.Arm[0], best.Arm[1])
-		f.check(!(gain.Low > 0), "highest: %s, %s above the built-in model's own r = 6, b = 8", name, interval(gain))
+		if f.arm(own...) == nil {
+			f.note("The model's own nodes, r = %s and b = %s, are not on the grid.", own[0], own[1])
+		} else {
+			gain := f.gain("standing", best.Arm, own)
+			f.check(!(gain.Low > 0), "highest: r = %s, b = %s, %s above the model's own r = %s, b = %s", best.Arm[0], best.Arm[1], interval(gain), own[0], own[1])
+		}
 		f.note("Standing: how a picture compares with the others of its case in each of kept dB, grey left, spill, skin, head and text, in standard deviations, their mean.")
 		f.show(append([]string{"standing"}, append(quality, "evaluations")...)...)
 		f.plot("standing", "b", "r")
