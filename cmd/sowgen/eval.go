@@ -32,11 +32,14 @@ type evaluation struct {
 	scenarios     []string
 	cases, jobs   int
 	seed          uint64
+	seeds         int
 	json, again   bool
 }
 
 // benchmarkName stands for the cases inside the program.
 const benchmarkName = "builtin"
+
+const maxSeeds = 1000 // of a case
 
 func (a *app) evalCommand() *cobra.Command {
 	v := &evaluation{app: a}
@@ -77,6 +80,7 @@ means (report.json). What is finished is kept: after an interruption the same co
 	fs.StringSliceVar(&v.scenarios, "scenarios", eval.Scenarios, "`NAMES` of the scenarios whose cases are taken")
 	fs.IntVar(&v.cases, "cases", 0, "`N` first cases of those; 0: all")
 	fs.Uint64Var(&v.seed, "seed", 0, "`N` that is added to the seed of each case")
+	fs.IntVar(&v.seeds, "seeds", 1, fmt.Sprintf("`N` pictures of each case by each method, with seeds %d apart. Intervals are over the cases however many there are", experiment.SeedsApart))
 	fs.StringVar(&v.model, "model", sow.Builtin, "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
 	fs.IntVar(&v.jobs, "jobs", 0, "`N` pictures at once, each on a thread of its own; 0: one for each processor. It changes no figure but time")
 	fs.BoolVar(&v.again, "again", false, "make anew what is finished")
@@ -116,6 +120,8 @@ func (v *evaluation) check() (methods []sow.Method, err error) {
 		return nil, wrongFlag("output", `""`, "want a folder")
 	case v.cases < 0:
 		return nil, wrongFlag("cases", v.cases, "want 0 (all) or more")
+	case v.seeds < 1 || v.seeds > maxSeeds:
+		return nil, wrongFlag("seeds", v.seeds, fmt.Sprintf("want 1 … %d", maxSeeds))
 	case v.jobs < 0 || v.jobs > maxThreads:
 		return nil, wrongFlag("jobs", v.jobs, fmt.Sprintf("want 0 (one for each processor) … %d", maxThreads))
 	}
@@ -171,7 +177,7 @@ func (v *evaluation) run(ctx context.Context, folder string) error {
 		return err
 	}
 	v.kept = fmt.Sprintf("what is finished is kept in %s: the same command goes on from there", v.output)
-	lab := &experiment.Lab{Pipeline: pipeline, Seed: v.seed, Cases: v.cases, Jobs: v.jobs, Again: v.again}
+	lab := &experiment.Lab{Pipeline: pipeline, Seed: v.seed, Seeds: v.seeds, Cases: v.cases, Jobs: v.jobs, Again: v.again}
 	var show progress = silence{}
 	if !v.json {
 		show = newProgress(v.stderr, 0)

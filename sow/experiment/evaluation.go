@@ -26,14 +26,18 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 			}
 			for _, c := range chosen {
 				for _, m := range methods {
-					t := &Trial{Case: c, Params: lab.Pipeline.For(plan.Task(c.Scenario)).As(m), Planner: plan.Offline{}, Seed: lab.Seed + c.Seed, Masses: m.Cyclic()}
-					all = append(all, treatment{
-						arm: []string{string(m)}, unit: c.Name, from: []any{c, t.Params, t.Seed, "offline"},
-						make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
-							img, figures, err := t.Run(ctx, lab.Pipeline, judge)
-							return img, figures, err
-						},
-					})
+					for i := range max(1, lab.Seeds) {
+						t := &Trial{
+							Case: c, Params: lab.Pipeline.For(plan.Task(c.Scenario)).As(m), Planner: plan.Offline{},
+							Seed: lab.Seed + c.Seed + SeedsApart*uint64(i), Masses: m.Cyclic(),
+						}
+						all = append(all, treatment{
+							arm: []string{string(m)}, unit: c.Name, repeat: i, from: []any{c, t.Params, t.Seed, "offline"},
+							make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
+								return t.Run(ctx, lab.Pipeline, judge)
+							},
+						})
+					}
 				}
 			}
 			return all, nil
@@ -44,6 +48,9 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 		},
 	}
 }
+
+// SeedsApart is how far apart the seeds of one case are in an evaluation that makes several pictures of it.
+const SeedsApart = 5000
 
 // Summary is the means over the cases of a scenario, or over all.
 type Summary struct {
@@ -64,7 +71,7 @@ func Summaries(r *Report, cases []*eval.Case) (all []Summary) {
 	for _, scenario := range append([]string{""}, eval.Scenarios...) {
 		s := Summary{Scenario: scenario, Means: map[string]map[string]eval.Interval{}, units: map[string]bool{}}
 		values := map[string]map[string][]float64{} // by figure and method
-		for _, o := range r.Observations {
+		for _, o := range perUnit(r.Observations) {
 			if scenario != "" && scenarioOf[o.Unit] != scenario {
 				continue
 			}

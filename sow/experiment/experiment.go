@@ -24,10 +24,11 @@ type Experiment struct {
 
 // treatment is a picture to be made and measured: one arm of an experiment on one unit.
 type treatment struct {
-	arm  []string // a value for each factor
-	unit string
-	from any // whatever decides what comes out, beside the model, the program and the seed; as JSON it is part of what the result is known by
-	make making
+	arm    []string // a value for each factor
+	unit   string
+	repeat int // which of several pictures of the arm on the unit, from 0
+	from   any // whatever decides what comes out, beside the model, the program and the seed; as JSON it is part of what the result is known by
+	make   making
 }
 
 // making makes a picture and measures it.
@@ -39,6 +40,7 @@ type Lab struct {
 	Judge    *eval.Judge
 	Seed     uint64
 	Cases    int  // how many of the benchmark's cases; 0: as many as each experiment is sized for
+	Seeds    int  // how many pictures of each case an evaluation makes, each with a seed of its own; 0: one
 	Jobs     int  // pictures at once
 	Again    bool // make what an earlier run has left anew
 	// Progress is told how many of an experiment's pictures there are already, one call at a time; may be nil.

@@ -111,14 +111,35 @@ func (f *Findings) arm(values ...string) *Arm {
 	return &f.Arms[i]
 }
 
-// of returns an arm's observations.
+// of returns an arm's observations, one for each unit ([perUnit]).
 func (f *Findings) of(arm ...string) (of []Observation) {
 	for _, o := range f.Observations {
 		if slices.Equal(o.Arm, arm) {
 			of = append(of, o)
 		}
 	}
-	return of
+	return perUnit(of)
+}
+
+// perUnit returns observations with those of one arm on one unit made one: of each figure the mean over the pictures on which it was measured. For
+// intervals units are drawn, not pictures: those of one unit resemble each other.
+func perUnit(all []Observation) (merged []Observation) {
+	at := map[string]int{} // of an arm and unit in merged
+	var counts []map[string]float64
+	for _, o := range all {
+		key := strings.Join(append(slices.Clone(o.Arm), o.Unit), "\x00")
+		i, there := at[key]
+		if !there {
+			i, at[key] = len(merged), len(merged)
+			merged, counts = append(merged, Observation{Arm: o.Arm, Unit: o.Unit, Figures: eval.Figures{}}), append(counts, map[string]float64{})
+		}
+		for name, v := range o.Figures {
+			n := counts[i][name]
+			merged[i].Figures[name] = (merged[i].Figures[name]*n + v) / (n + 1)
+			counts[i][name]++
+		}
+	}
+	return merged
 }
 
 // mean returns the mean of a figure in an arm; NaN if it was not measured there.

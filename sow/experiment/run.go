@@ -14,7 +14,8 @@ import (
 type Observation struct {
 	Arm     []string     `json:"arm"`
 	Unit    string       `json:"unit"`
-	Picture string       `json:"picture"` // the file, in the experiment's folder
+	Repeat  int          `json:"repeat,omitempty"` // which of several pictures of the arm on the unit, from 0
+	Picture string       `json:"picture"`          // the file, in the experiment's folder
 	Figures eval.Figures `json:"figures"`
 	name    string
 }
@@ -75,7 +76,7 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 					stop(fmt.Errorf("%s: %w", t.name(), err))
 					continue
 				}
-				observations[i] = Observation{Arm: t.arm, Unit: t.unit, Picture: "pictures/" + t.name() + ".png", Figures: figures, name: t.name()}
+				observations[i] = Observation{Arm: t.arm, Unit: t.unit, Repeat: t.repeat, Picture: "pictures/" + t.name() + ".png", Figures: figures, name: t.name()}
 				told()
 			}
 		})

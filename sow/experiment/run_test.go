@@ -165,3 +165,35 @@ func TestDidBaseSmall(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 }
+
+// TestPicturesOfOneUnitAreOne: three units with two pictures each have an interval over three, and a figure is the mean of where it was measured.
+func TestPicturesOfOneUnitAreOne(t *testing.T) {
+	e := &Experiment{
+		Name: "repeated", factors: []string{"arm"}, unit: "case",
+		design: func(context.Context, *Lab) (all []treatment, err error) {
+			for unit := range 3 {
+				for repeat := range 2 {
+					all = append(all, treatment{arm: []string{"a"}, unit: strconv.Itoa(unit), repeat: repeat, make: func(context.Context) (*image.NRGBA, eval.Figures, error) {
+						figures := eval.Figures{"always": float64(10*unit + repeat)}
+						if unit+repeat > 0 {
+							figures["mostly"] = float64(repeat)
+						}
+						return image.NewNRGBA(image.Rect(0, 0, 8, 8)), figures, nil
+					}})
+				}
+			}
+			return all, nil
+		},
+		judge: func(*Findings) {},
+	}
+	dir := t.TempDir()
+	report, err := e.Run(context.Background(), flatLab(), dir)
+	require.NoError(t, err)
+	require.Len(t, report.Observations, 6)
+	require.Equal(t, eval.Bootstrap([]float64{0.5, 10.5, 20.5}), report.Arms[0].Means["always"])
+	require.Equal(t, eval.Bootstrap([]float64{1, 0.5, 0.5}), report.Arms[0].Means["mostly"])
+	require.FileExists(t, filepath.Join(dir, "pictures/a-2.png"))
+	require.FileExists(t, filepath.Join(dir, "pictures/a-2-2.png"))
+	summary := Summaries(report, []*eval.Case{{Name: "0", Scenario: "normal"}})[0]
+	require.Equal(t, 3, summary.Cases)
+}

@@ -40,7 +40,7 @@ func (f *Findings) drawSheet(s *store) (*image.NRGBA, error) {
 	}
 	for _, o := range f.Observations {
 		i, j := slices.Index(rows, strings.TrimSpace(o.Unit+" "+strings.Join(o.Arm[:last], " "))), slices.Index(columns, o.Arm[last])
-		if i < 0 {
+		if i < 0 || o.Repeat > 0 {
 			continue
 		}
 		img, err := s.picture(o.name)

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/sowgen/sowgen/kernels"
@@ -156,14 +157,17 @@ func (o *origin) key(e *Experiment, t *treatment) (string, error) {
 
 // name is what a treatment's files are called.
 func (t *treatment) name() string {
-	words := append([]string{}, t.arm...)
+	words := append(append([]string{}, t.arm...), t.unit)
+	if t.repeat > 0 {
+		words = append(words, strconv.Itoa(t.repeat+1))
+	}
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
 			return r
 		}
 		return '_'
-	}, strings.Join(append(words, t.unit), "-"))
+	}, strings.Join(words, "-"))
 	return strings.TrimLeft(name, ".")
 }
 
