@@ -39,16 +39,15 @@ func ReadConfig(fsys fs.FS, name string) (Config, error) {
 	return cfg, nil
 }
 
+func (c *Config) shape() shape {
+	return shape{c.HiddenSize, c.IntermediateSize, c.NumHiddenLayers, c.NumAttentionHeads, c.HiddenAct, c.LayerNormEps}
+}
+
 // Validate reports the first value that cannot be built.
 func (c *Config) Validate() error {
 	var check config.Check
 	check.Int("vocab_size", c.VocabSize, 1, 1<<20)
-	check.Int("hidden_size", c.HiddenSize, 1, config.MaxChannels)
-	check.Int("intermediate_size", c.IntermediateSize, 1, 4*config.MaxChannels)
-	check.Int("num_hidden_layers", c.NumHiddenLayers, 1, config.MaxLayers)
+	check.Add(c.shape().validate())
 	check.Int("max_position_embeddings", c.MaxPositionEmbeddings, 3, 1<<16)
-	check.Divides("num_attention_heads", c.NumAttentionHeads, c.HiddenSize)
-	check.OneOf("hidden_act", c.HiddenAct, "gelu", "quick_gelu")
-	check.Float("layer_norm_eps", c.LayerNormEps, 0, 1)
 	return check.Err()
 }

@@ -1,4 +1,6 @@
-// Package clip is the text side of Stable Diffusion: CLIP's byte-level BPE tokenizer and its text transformer (Radford et al. 2021, §2.4),
-// transformers' CLIPTextModel. A prompt becomes token ids, and these the hidden states [1, tokens, hidden] that the UNet's
-// cross-attention reads.
+// Package clip is CLIP (Radford et al. 2021, §2.4): its byte-level BPE tokenizer, its text transformer and its vision transformer.
+//
+// Stable Diffusion reads the text side alone, [Model], transformers' CLIPTextModel: a prompt becomes token ids, and these the hidden states
+// [1, tokens, hidden] that the UNet's cross-attention reads. [Dual] is both sides, transformers' CLIPModel, which tells how well a picture
+// and a text belong together.
 package clip

@@ -57,6 +57,14 @@ func (t *Tokenizer) Encode(text string, length int) (ids []int32, cut string) {
 	return ids, cut
 }
 
+// Trim returns ids up to the first end-of-text: without what Encode fills up with.
+func (t *Tokenizer) Trim(ids []int32) []int32 {
+	if i := slices.Index(ids, t.eos); i >= 0 {
+		return ids[:i+1]
+	}
+	return ids
+}
+
 // Decode returns the text of ids, lower-cased and with a space after every word; marks and padding are spelt out. Ids that are not in the
 // vocabulary are skipped.
 func (t *Tokenizer) Decode(ids []int32) string {
