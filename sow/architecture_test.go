@@ -39,7 +39,7 @@ func TestLayering(t *testing.T) {
 
 		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/eval/benchmark", "sow/face", "sow/picture", "sow/plan", "sow/rules", "tensor"},
 
-		"sow/eval": {"nn", "nn/weights", "sow/picture", "tensor"},
+		"sow/eval": {"clip", "nn", "nn/config", "nn/weights", "sow/picture", "tensor"},
 
 		"sow/eval/benchmark": {"sow/eval", "sow/picture"},
 

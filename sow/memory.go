@@ -119,7 +119,7 @@ func (p *Pipeline) estimate(params Params, prompts, batch int, lowMemory bool) (
 	}
 
 	text, network, autoencoder := o.text.bytes, o.unet.bytes, o.vae.bytes
-	fixed := program + perPixel*int64(params.Width)*int64(params.Height)
+	fixed := program + p.beside + perPixel*int64(params.Width)*int64(params.Height)
 	if !lowMemory {
 		fixed += text + network + autoencoder
 		text, network, autoencoder = 0, 0, 0

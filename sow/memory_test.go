@@ -121,6 +121,18 @@ func TestMemoryRefuses(t *testing.T) {
 }
 
 // TestLowMemoryChecksFiles: what can be told from the files' headers is told by Open.
+// TestBeside: what the program has beside the pipeline counts.
+func TestBeside(t *testing.T) {
+	p, req := tinyRun(t)
+	alone, err := p.Memory(req)
+	require.NoError(t, err)
+	p, err = Open("testdata/models/sd21", Beside(1<<20))
+	require.NoError(t, err)
+	together, err := p.Memory(req)
+	require.NoError(t, err)
+	require.EqualValues(t, 1<<20, together.Peak-alone.Peak)
+}
+
 func TestLowMemoryChecksFiles(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/models/sd21")))

@@ -19,3 +19,7 @@ func LowMemory() Option { return func(p *Pipeline) { p.lowMemory = true } }
 // and if that does not help is refused with a [*MemoryError]. Without it, the limit is what the machine, or the control group that the
 // process is in, has left; so it is with 0.
 func MemoryLimit(bytes int64) Option { return func(p *Pipeline) { p.memoryLimit = bytes } }
+
+// Beside is how many bytes the program has in memory, or will have, beside the pipeline: they count in the estimate of every run, and so against
+// the limit.
+func Beside(bytes int64) Option { return func(p *Pipeline) { p.beside = bytes } }

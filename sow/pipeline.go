@@ -34,6 +34,7 @@ type Pipeline struct {
 
 	lowMemory   bool
 	memoryLimit int64 // 0: what is left
+	beside      int64 // what else is in memory
 	outlines    outlines
 }
 

@@ -6,7 +6,7 @@ far PyTorch's own float32 lies from it is the loss that the tests' tolerance is 
   dual/gelu    gelu, patches that do not fill the picture, odd sizes, stored in float16 as published folders are: vocab.json and merges.txt,
                preprocessor_config.json with plain numbers for sizes, text_config_dict and vision_config_dict, position_ids
   dual-KIND.safetensors
-    pictures/N, pixel_values/N     bytes [h, w, 3], and what CLIPImageProcessorPil makes of them [1, 3, size, size]
+    pictures/N, pixel_values/N     [h, w, 3] of 0 … 255, and what CLIPImageProcessorPil makes of them [1, 3, size, size]
     image/STAGE, image/STAGE64     of pixel_values/0: embeddings, pre (after the first norm), layers.0 …, pooled (after the last), embeds
     text/input_ids, text/STAGE     of PROMPT: embeddings, layers.0 …, last_hidden_state, pooled, embeds
     cosine, cosine64               of the embeds of each picture and the text
@@ -103,7 +103,7 @@ def main():
             yy, xx = np.mgrid[:h, :w]
             waves = np.stack([np.sin(xx / 5), np.cos(yy / 7), np.sin((xx + yy) / 3)], -1) * 100 + 128
             picture = (waves + rng.normal(0, 30, (h, w, 3))).clip(0, 255).astype(np.uint8)
-            out[f'pictures/{n}'] = torch.tensor(picture)
+            out[f'pictures/{n}'] = torch.tensor(picture).half()  # exact
             out[f'pixel_values/{n}'] = torch.tensor(np.array(processor(picture)['pixel_values']))
         # Filled up to 77 as Stable Diffusion does: what stands behind the end of the text is not read.
         ids = tokenizer(PROMPT, padding='max_length', max_length=77, truncation=True, return_tensors='pt').input_ids

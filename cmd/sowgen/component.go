@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"path"
 
 	"github.com/sowgen/sowgen/clip"
 	"github.com/sowgen/sowgen/nn/weights"
 	"github.com/sowgen/sowgen/sampler"
+	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/unet"
 	"github.com/sowgen/sowgen/vae"
@@ -18,10 +20,11 @@ type component struct {
 	files []string // either of which a folder of this kind has and no other …
 	class string   // … or what its config.json says it is
 	base  string   // of the weights' file names; "" has none
+	extra bool     // a model may be without it
 	check func(fsys fs.FS, dir string) error
 }
 
-// components are what Stable Diffusion consists of, in the order in which a prompt meets them.
+// components are what Stable Diffusion consists of, in the order in which a prompt meets them, and the CLIP that sowgen eval reads pictures with.
 var components = []component{
 	{name: "tokenizer", files: []string{"vocab.json", "tokenizer.json"}, check: func(fsys fs.FS, dir string) error {
 		_, err := clip.LoadTokenizer(fsys, dir)
@@ -42,6 +45,10 @@ var components = []component{
 	{name: "vae", class: "AutoencoderKL", base: "diffusion_pytorch_model", check: func(fsys fs.FS, dir string) error {
 		_, err := loadVAE(fsys, dir, tensor.CPU{})
 		return err
+	}},
+	{name: eval.CLIPFolder, class: "CLIPModel", base: "model", extra: true, check: func(fsys fs.FS, dir string) error {
+		_, err := eval.OpenCLIP(fsys, dir, dir)
+		return errors.Unwrap(err) // without its name, which the files have
 	}},
 }
 

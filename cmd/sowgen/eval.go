@@ -28,6 +28,7 @@ type evaluation struct {
 	*app
 	make          string
 	model, output string
+	clip          string
 	methods       []string
 	scenarios     []string
 	cases, jobs   int
@@ -60,11 +61,16 @@ DIR has prompts.csv, a line for each case under a line of titles, of which pictu
 and for cases in the built-in model's world skin (240,196,158), text_NAME and head_NAME: what the text says and what the
 head shows of scene, time, shirt, hair and so on, which the attribute probe is then asked for.
 
+How well a picture agrees with its text tells a CLIP, for cases of any kind, where there is one: in the model's folder
+clip_model, where diffusers' CLIP-guided pipeline saves it, or where --clip says. It is a folder as
+openai/clip-vit-base-patch32: config.json, model.safetensors, vocab.json and merges.txt or tokenizer.json, and
+preprocessor_config.json.
+
 The folder of results has everything: index.html, which opens offline, the pictures, every figure (figures.csv), the
 means (report.json). What is finished is kept: after an interruption the same command goes on from there.`,
 		Example: `  sowgen eval builtin --cases 12
   sowgen eval --make cases && sowgen eval cases --methods inpaint,sow -o results
-  sowgen eval photographs --model path/to/stable-diffusion-2-1-base --json > table.json`,
+  sowgen eval photographs --model path/to/stable-diffusion-2-1-base --clip path/to/clip-vit-base-patch32 --json > table.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if (v.make == "") == (len(args) == 1) && len(args) < 2 {
 				return nil
@@ -82,10 +88,11 @@ means (report.json). What is finished is kept: after an interruption the same co
 	fs.Uint64Var(&v.seed, "seed", 0, "`N` that is added to the seed of each case")
 	fs.IntVar(&v.seeds, "seeds", 1, fmt.Sprintf("`N` pictures of each case by each method, with seeds %d apart. Intervals are over the cases however many there are", experiment.SeedsApart))
 	fs.StringVar(&v.model, "model", sow.Builtin, "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
+	fs.StringVar(&v.clip, "clip", "", "`DIR` of a CLIP that tells how well pictures agree with their texts; the model's clip_model, if it has one")
 	fs.IntVar(&v.jobs, "jobs", 0, "`N` pictures at once, each on a thread of its own; 0: one for each processor. It changes no figure but time")
 	fs.BoolVar(&v.again, "again", false, "make anew what is finished")
 	fs.BoolVar(&v.json, "json", false, "print the table as JSON and no progress")
-	for _, flag := range []string{"make", "output", "model"} {
+	for _, flag := range []string{"make", "output", "model", "clip"} {
 		cmd.MarkFlagDirname(flag)
 	}
 	cmd.RunE = a.work(func(cmd *cobra.Command, args []string) error {
@@ -172,7 +179,11 @@ func (v *evaluation) run(ctx context.Context, folder string) error {
 		v.jobs = runtime.GOMAXPROCS(0)
 	}
 	kernels.SetThreads(max(1, runtime.GOMAXPROCS(0)/v.jobs))
-	pipeline, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(v.model) })
+	judge := &eval.Judge{Probe: probe, Faces: experiment.Faces}
+	if judge.CLIP, err = unlessDone(ctx, v.openCLIP); err != nil {
+		return err
+	}
+	pipeline, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(v.model, sow.Beside(judge.Memory())) })
 	if err != nil {
 		return err
 	}
@@ -185,12 +196,31 @@ func (v *evaluation) run(ctx context.Context, folder string) error {
 			show.event(sow.Event{Stage: "pictures", Done: int64(done), Total: int64(total)})
 		}
 	}
-	report, err := experiment.Evaluation(cases, methods, &eval.Judge{Probe: probe, Faces: experiment.Faces}).Run(ctx, lab, v.output)
+	report, err := experiment.Evaluation(cases, methods, judge).Run(ctx, lab, v.output)
 	show.close()
 	if err != nil {
 		return err
 	}
 	return v.print(report, experiment.Summaries(report, cases))
+}
+
+// openCLIP loads the CLIP that the flags name, or the model's; nil if there is none.
+func (v *evaluation) openCLIP() (*eval.CLIP, error) {
+	if v.clip != "" {
+		info, err := os.Stat(v.clip)
+		if err != nil {
+			return nil, fmt.Errorf("--clip %s: %w; want the folder of a CLIP", v.clip, errors.Unwrap(err))
+		}
+		if !info.IsDir() {
+			return nil, fmt.Errorf("--clip %s: want the folder of a CLIP, not a file", v.clip)
+		}
+		return eval.OpenCLIP(os.DirFS(v.clip), ".", v.clip)
+	}
+	fsys, err := sow.Folder(v.model)
+	if err != nil || !exists(fsys, eval.CLIPFolder) {
+		return nil, err
+	}
+	return eval.OpenCLIP(fsys, eval.CLIPFolder, filepath.Join(v.model, eval.CLIPFolder))
 }
 
 func readCases(folder string) ([]*eval.Case, error) {

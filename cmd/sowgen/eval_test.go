@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +53,59 @@ func TestEval(t *testing.T) {
 	o = must(t, append(tiny, "--scenarios", "style")...)
 	require.Contains(t, o.stdout, "scenario style, 3 cases")
 	require.NotContains(t, o.stdout, "all scenarios", "one table is enough")
+}
+
+// TestEvalCLIP: a CLIP reads pictures of any world, that in the model's folder or the one that is named, and its memory counts.
+func TestEvalCLIP(t *testing.T) {
+	workIn(t)
+	cases, clips := filepath.Join(t.TempDir(), "own"), filepath.Join(packageDir, "../../clip/testdata/dual")
+	require.NoError(t, os.Mkdir(cases, 0o777))
+	face, err := os.ReadFile(filepath.Join(packageDir, "../../examples/face.png"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(cases, "face.png"), face, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(cases, "prompts.csv"), []byte("picture,prompt\nface.png,a girl\nface.png,a boy in a city\n"), 0o600))
+	model := copyModel(t, "sd21")
+	run := []string{"eval", cases, "--methods", "text,paste", "--model", model, "-o", "results"}
+	figures := func() string {
+		data, err := os.ReadFile("results/figures.csv")
+		require.NoError(t, err)
+		return string(data)
+	}
+
+	o := must(t, run...)
+	require.NotContains(t, o.stdout, "CLIP")
+	require.NotContains(t, o.stdout, "probe", "nothing is known that it could be asked for")
+	memory := regexp.MustCompile(`(?m)^ +MB +(\S+)`)
+	without, err := strconv.ParseFloat(memory.FindStringSubmatch(o.stdout)[1], 64)
+	require.NoError(t, err)
+
+	require.NoError(t, os.CopyFS(filepath.Join(model, "clip_model"), os.DirFS(filepath.Join(clips, "gelu"))))
+	o = must(t, run...)
+	require.Regexp(t, `text agreement \(CLIP\)  +\S+`, o.stdout)
+	require.Contains(t, o.stdout, "100·max(cos, 0) by the CLIP in "+filepath.Join(model, "clip_model"))
+	require.Contains(t, figures(), ",clip_text,")
+	models := figures()
+
+	o = must(t, append(run, "--clip", filepath.Join(clips, "quick"))...)
+	require.Contains(t, o.stdout, "by the CLIP in "+filepath.Join(clips, "quick"))
+	require.NotEqual(t, models, figures(), "another CLIP, other figures")
+	with, err := strconv.ParseFloat(memory.FindStringSubmatch(o.stdout)[1], 64)
+	require.NoError(t, err)
+	require.InDelta(t, 0.6, with-without, 0.3, "megabytes of the CLIP")
+
+	in := inspectJSON(t, model)
+	require.Equal(t, "clip_model", in.Components[5].Name)
+	require.True(t, in.Components[5].OK)
+	require.Empty(t, in.Unused)
+	require.Equal(t, "clip_model", inspectJSON(t, filepath.Join(clips, "gelu")).Components[0].Name)
+
+	require.NoError(t, os.WriteFile(filepath.Join(model, "clip_model/preprocessor_config.json"), []byte(`{"resample": 0}`), 0o600))
+	before := list(t, ".")
+	sowgen(t, run...).refuses(t, exitFailed, before, "clip_model/preprocessor_config.json", `"resample": 0 is not supported, only 3`)
+	require.Contains(t, sowgen(t, "inspect", model).stderr, `clip_model/preprocessor_config.json: "resample": 0`)
+	sowgen(t, append(run, "--clip", "nowhere")...).refuses(t, exitFailed, before, "--clip nowhere: ", "want the folder of a CLIP")
+	sowgen(t, append(run, "--clip", filepath.Join(cases, "face.png"))...).refuses(t, exitFailed, before, "not a file")
+	sowgen(t, append(run, "--clip", cases)...).refuses(t, exitFailed, before, "CLIP "+cases, "config.json")
 }
 
 func TestEvalRefuses(t *testing.T) {

@@ -117,7 +117,7 @@ func inspect(ctx context.Context, at string) (*inspection, error) {
 		return in, nil
 	}
 	in.Kind = "component"
-	for _, c := range components {
+	for _, c := range slices.Backward(components) { // a CLIP's folder has a tokenizer's files too
 		if c.lies(fsys) {
 			in.component(fsys, ".", c)
 			return in, nil
@@ -155,7 +155,9 @@ func (in *inspection) model(ctx context.Context, fsys fs.FS) {
 		if ctx.Err() != nil {
 			return
 		}
-		in.component(fsys, c.name, c)
+		if !c.extra || exists(fsys, c.name) {
+			in.component(fsys, c.name, c)
+		}
 	}
 	if err != nil && len(in.Problems) == 0 { // each part is sound: they do not fit together
 		in.problem(errors.Unwrap(err)) // without the name of the model, which all problems have

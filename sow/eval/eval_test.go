@@ -1,10 +1,12 @@
 package eval_test
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"log"
+	"os"
 	"testing"
 	"testing/fstest"
 
@@ -30,6 +32,23 @@ func ExampleProbe() {
 	}
 	fmt.Println(answers["scene"], answers["person"])
 	// Output: snowy forest yes
+}
+
+func ExampleCLIP() {
+	c, err := eval.OpenCLIP(os.DirFS("../../clip/testdata/dual/quick"), ".", "quick") // a tiny one, whose weights are random
+	if err != nil {
+		log.Fatal(err)
+	}
+	img, err := picture.Read("testdata/snowy-forest.png")
+	if err != nil {
+		log.Fatal(err)
+	}
+	points, err := c.Agreement(context.Background(), img, "a snowy forest")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(0 <= points && points <= 100)
+	// Output: true
 }
 
 func TestGreyRing(t *testing.T) {

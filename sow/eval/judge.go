@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"image"
 	"math"
 
@@ -10,7 +11,16 @@ import (
 // Judge measures pictures.
 type Judge struct {
 	Probe *Probe // nil: nothing is read off them
+	CLIP  *CLIP  // nil: how they agree with the text is not told
 	Faces Faces  // nil: no faces are looked for
+}
+
+// Memory is how many bytes the judge's networks take that are not within the program.
+func (j *Judge) Memory() int64 {
+	if j.CLIP == nil {
+		return 0
+	}
+	return j.CLIP.Memory
 }
 
 // Faces returns the faces on a photograph, the largest first.
@@ -55,6 +65,12 @@ func (j *Judge) Measure(img *image.NRGBA, c *Case, at Laid) (Figures, error) {
 	}
 	if err := j.read(f, img, c); err != nil {
 		return nil, err
+	}
+	if j.CLIP != nil {
+		var err error
+		if f["clip_text"], err = j.CLIP.Agreement(context.Background(), img, c.Prompt); err != nil {
+			return nil, err
+		}
 	}
 	if err := j.faces(f, img, at); err != nil {
 		return nil, err

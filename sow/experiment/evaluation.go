@@ -24,6 +24,10 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 			if lab.Cases > 0 {
 				chosen = cases[:min(lab.Cases, len(cases))]
 			}
+			measure, err := measuredWith(judge)
+			if err != nil {
+				return nil, err
+			}
 			for _, c := range chosen {
 				for _, m := range methods {
 					for i := range max(1, lab.Seeds) {
@@ -32,7 +36,7 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 							Seed: lab.Seed + c.Seed + SeedsApart*uint64(i), Masses: m.Cyclic(),
 						}
 						all = append(all, treatment{
-							arm: []string{string(m)}, unit: c.Name, repeat: i, from: []any{c, t.Params, t.Seed, "offline"},
+							arm: []string{string(m)}, unit: c.Name, repeat: i, from: []any{c, t.Params, t.Seed, "offline", measure},
 							make: func(ctx context.Context) (*image.NRGBA, eval.Figures, error) {
 								return t.Run(ctx, lab.Pipeline, judge)
 							},
@@ -44,6 +48,9 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 		},
 		judge: func(f *Findings) {
 			f.compareMethods(Summaries(f.Report, cases))
+			if judge.CLIP != nil {
+				f.note("Text agreement (CLIP) is 100·max(cos, 0) by the CLIP in %s: CLIPScore as torchmetrics has it.", judge.CLIP.Name)
+			}
 			f.note("The paper has, by votes of users among methods and on other weights, 55.00 %% for condition consistency and 52.83 %% for general fidelity; faces detected in 100 %%, 5 s per picture. These figures are no votes.")
 		},
 	}
@@ -51,6 +58,14 @@ func Evaluation(cases []*eval.Case, methods []sow.Method, judge *eval.Judge) *Ex
 
 // SeedsApart is how far apart the seeds of one case are in an evaluation that makes several pictures of it.
 const SeedsApart = 5000
+
+// measuredWith is what a judge's figures depend on beside the program: the digest of its CLIP's files.
+func measuredWith(judge *eval.Judge) (string, error) {
+	if judge.CLIP == nil {
+		return "", nil
+	}
+	return digestFiles(judge.CLIP.Files)
+}
 
 // Summary is the means over the cases of a scenario, or over all.
 type Summary struct {
@@ -126,10 +141,17 @@ func (f *Findings) compareMethods(summaries []Summary) {
 			f.facesFound(&s)
 		case "normal":
 			f.keptAndBlended(&s)
-			if x, y := s.Mean("probe_text", sow.SOW), s.Mean("probe_text", sow.Text); x.N > 0 && y.N > 0 {
-				f.check(x.Mean > y.Mean-0.03, "text (probe): sow %s within .03 of text %s; the difference, case by case, is %s", interval(x), interval(y), interval(f.gainWithin(&s, "probe_text", sow.SOW, sow.Text)))
-			}
+			f.textFollowed(&s, "clip_text", 3)
+			f.textFollowed(&s, "probe_text", 0.03)
 		}
+	}
+}
+
+// textFollowed checks that SOW follows the text within 3 points of text only, by one of the figures.
+func (f *Findings) textFollowed(s *Summary, figure string, points float64) {
+	if x, y := s.Mean(figure, sow.SOW), s.Mean(figure, sow.Text); x.N > 0 && y.N > 0 {
+		f.check(x.Mean > y.Mean-points, "%s: sow %s within %s of text %s; the difference, case by case, is %s",
+			title(figure), interval(x), number(points), interval(y), interval(f.gainWithin(s, figure, sow.SOW, sow.Text)))
 	}
 }
 

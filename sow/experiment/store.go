@@ -109,8 +109,14 @@ func (l *Lab) origin() (*origin, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Files, err = digestFiles(fsys)
+	return o, err
+}
+
+// digestFiles returns the digest of a folder's file names, sizes and times.
+func digestFiles(fsys fs.FS) (string, error) {
 	var files strings.Builder
-	err = fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -120,8 +126,7 @@ func (l *Lab) origin() (*origin, error) {
 		}
 		return err
 	})
-	o.Files = digest([]byte(files.String()))
-	return o, err
+	return digest([]byte(files.String())), err
 }
 
 // program returns the digest of the executable: its version says nothing of a change that is being tried.
