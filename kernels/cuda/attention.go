@@ -31,6 +31,14 @@ func NewAttention(s kernels.AttnShape, regions *kernels.Regions, masses bool) At
 func (a Attention) Masses() int  { return a.N * a.Heads * a.Labels * a.Labels }
 func (a Attention) Scratch() int { return a.N * a.Heads * a.tasks * a.Labels }
 
+// work is both products of every query with every key, whatever rules leave out.
+func (a Attention) work() Work {
+	heads := a.N * a.Heads
+	w := product(a.Format, heads*a.Queries, a.HeadDim, a.Keys, 2*heads*a.Queries*a.HeadDim, 2*heads*a.Keys*a.HeadDim)
+	w.FLOP *= 2
+	return w
+}
+
 // Launches is dst [n, queries, heads·d] from q of that shape and k, v [n, keys, heads·d], see kernels.Attention. plan is where Plan is on the
 // device. If masses were asked for, mass [n, heads, labels, labels] becomes the mean over the queries of the first label of the share that
 // goes to the keys of the second; else mass and scratch are null. dst must not overlap the others.
@@ -48,12 +56,12 @@ func (a Attention) Launches(dst, q, k, v, plan, mass, scratch Pointer) []Launch 
 	}
 	kernel := fmt.Sprintf("attention_%v_%d", a.Format, columns)
 	l := Launch{"attention", kernel, Dim{a.tasks, ceilDiv(a.HeadDim, columns), a.N * a.Heads}, Dim{128, 1, 1}, 0, params(
-		dst, q, k, v, plan, scratch, count(a.Queries), count(a.Keys), count(a.Heads), count(a.HeadDim), count(a.Labels), a.Scale, a.Causal)}
+		dst, q, k, v, plan, scratch, count(a.Queries), count(a.Keys), count(a.Heads), count(a.HeadDim), count(a.Labels), a.Scale, a.Causal), a.work()}
 	if mass == 0 {
 		return []Launch{l}
 	}
 	const words = 2 * 4 * queryTile // that a segment leaves behind: the top and the sum of each row
 	l.Shared = words * a.Labels
 	return []Launch{l, {"attention", "attention_mass", Dim{ceilDiv(int(count(a.Masses())), threads), 1, 1}, Dim{threads, 1, 1}, 0, params(
-		mass, scratch, plan, count(a.N*a.Heads), count(a.Labels))}}
+		mass, scratch, plan, count(a.N*a.Heads), count(a.Labels)), moved(a.Masses(), a.Scratch())}}
 }

@@ -27,7 +27,9 @@ func (c Conv) Launch(dst, x, w Pointer, ep Epilogue) Launch {
 	if c.Format != F32 {
 		block = tile.halfThreads
 	}
+	work := product(c.Format, m, weight.K(), c.Out, c.N*c.H*c.W*c.C, m*c.Out, ep.residual(m*c.Out))
+	work.Weight = float64(weight.Bytes())
 	return Launch{"conv", "conv_" + c.Format.String() + "_" + tile.name, tile.grid(m, c.Out, 1), Dim{block, 1, 1}, 0, params(
 		dst, x, w, ep.Bias, ep.Residual, count(c.N), count(c.H), count(c.W), count(c.C), count(c.Out), count(c.OH), count(c.OW),
-		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), uint32(ep.Act))}
+		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.K()), count(weight.Pitch()), uint32(ep.Act)), work}
 }

@@ -22,12 +22,12 @@ func (f Format) Size() int {
 
 // Narrow is n float32 at x rounded to F16 or BF16.
 func (f Format) Narrow(dst, x Pointer, n int) Launch {
-	return Launch{"convert", "f32_to_" + f.String(), spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n))}
+	return Launch{"convert", "f32_to_" + f.String(), spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n)), Work{Floats: 1.5 * float64(n)}}
 }
 
 // Widen is n numbers of F16 or BF16 at x as float32.
 func (f Format) Widen(dst, x Pointer, n int) Launch {
-	return Launch{"convert", f.String() + "_to_f32", spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n))}
+	return Launch{"convert", f.String() + "_to_f32", spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n)), Work{Floats: 1.5 * float64(n)}}
 }
 
 // Packed is a weight [out, in, taps] as the products read it: [out, pitch], the numbers of a row in the order of taps and then channels.
@@ -54,5 +54,5 @@ func (p Packed) Bytes() int { return p.Out * p.Pitch() * p.Format.Size() }
 // Launch packs a float32 weight [out, in, taps].
 func (p Packed) Launch(dst, w Pointer) Launch {
 	return Launch{"pack", "pack_" + p.Format.String(), spread(count(p.Out, p.Pitch())), Dim{threads, 1, 1}, 0, params(
-		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated)}
+		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated), Work{Floats: float64(p.Out * p.K()), Weight: float64(p.Bytes())}}
 }

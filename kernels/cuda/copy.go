@@ -12,7 +12,7 @@ func Strided(dst, src Pointer, shape, strides []int, offset int) []Launch {
 	var launches []Launch
 	w.each(func(at int, from []int, n uint32, d axes, s []axes) {
 		launches = append(launches, Launch{"copy", "strided", spread(n), Dim{threads, 1, 1}, 0, params(
-			dst.plus(at), src.plus(from[0]), n, d[1], d[2], d[3], d[4], d[5], s[0][0], s[0][1], s[0][2], s[0][3], s[0][4], s[0][5])})
+			dst.plus(at), src.plus(from[0]), n, d[1], d[2], d[3], d[4], d[5], s[0][0], s[0][1], s[0][2], s[0][3], s[0][4], s[0][5]), moved(int(n), distinct(d, s[0]))})
 	})
 	return launches
 }
@@ -43,27 +43,27 @@ func transpose(dst, src Pointer, w walk) (l Launch, ok bool) {
 	if grid.Z > maxGrid {
 		return l, false
 	}
-	count(w.shape...)
+	n := int(count(w.shape...))
 	return Launch{"copy", "transpose", grid, Dim{threads, 1, 1}, 0, params(
 		dst, src, count(rows), count(cols), count(pitch), count(strides[last]),
-		count(planes[0]), count(to[1]), count(to[0]), count(from[1]), count(from[0]))}, true
+		count(planes[0]), count(to[1]), count(to[0]), count(from[1]), count(from[0])), moved(2 * n)}, true
 }
 
 // Place is src [outer, inner] put into dst [outer, pitch] at column offset.
 func Place(dst, src Pointer, outer, inner, pitch, offset int) Launch {
 	count(outer, pitch)
 	return Launch{"copy", "place", spread(count(outer, inner)), Dim{threads, 1, 1}, 0, params(
-		dst, src, count(outer), count(inner), count(pitch), count(offset))}
+		dst, src, count(outer), count(inner), count(pitch), count(offset)), moved(2 * outer * inner)}
 }
 
 // Gather is dst [rows, c], each row that of table which ids, rows int32 on the device, name.
 func Gather(dst, table, ids Pointer, rows, c int) Launch {
-	return Launch{"copy", "gather", spread(count(rows, c)), Dim{threads, 1, 1}, 0, params(dst, table, ids, count(rows), count(c))}
+	return Launch{"copy", "gather", spread(count(rows, c)), Dim{threads, 1, 1}, 0, params(dst, table, ids, count(rows), count(c)), moved(2 * rows * c)}
 }
 
 // UpsampleNearest is dst [n, oh, ow, c] from x [n, h, w, c], each pixel that at the same relative place.
 func UpsampleNearest(dst, x Pointer, n, h, w, c, oh, ow int) Launch {
 	count(n, h, w, c)
 	return Launch{"upsample", "upsample_nearest", spread(count(n, oh, ow, c)), Dim{threads, 1, 1}, 0, params(
-		dst, x, count(n), count(h), count(w), count(c), count(oh), count(ow), float32(h)/float32(oh), float32(w)/float32(ow))}
+		dst, x, count(n), count(h), count(w), count(c), count(oh), count(ow), float32(h)/float32(oh), float32(w)/float32(ow)), moved(n*h*w*c, n*oh*ow*c)}
 }

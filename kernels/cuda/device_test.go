@@ -43,7 +43,7 @@ func faulty(t *testing.T, kernel string, change func(l *Launch)) (y []float32, e
 	to, err := d.Alloc(4 * len(x))
 	require.NoError(t, err)
 	require.NoError(t, Upload(d, from, x))
-	l := Launch{"faulty", kernel, Dim{1, 1, 1}, Dim{256, 1, 1}, 0, params(to, from, uint32(256))}
+	l := Launch{"faulty", kernel, Dim{1, 1, 1}, Dim{256, 1, 1}, 0, params(to, from, uint32(256)), Work{}}
 	if change != nil {
 		change(&l)
 	}
@@ -93,6 +93,38 @@ func TestEmulatorNotices(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+}
+
+// TestTime: the time of what is asked for is told, and which launches it was.
+func TestTime(t *testing.T) {
+	d := open(t)
+	p, err := d.Alloc(4096)
+	require.NoError(t, err)
+	var seen []Launch
+	require.NoError(t, d.Watch(func(l Launch) { seen = append(seen, l) }))
+	asked := []Launch{Unary(Exp, p, p, 1024, 0, 0), Unary(Abs, p, p, 1024, 0, 0)}
+	d.Launch(asked...) // the first loads the kernels
+	once, err := d.Time(func() error { d.Launch(asked...); return nil })
+	require.NoError(t, err)
+	require.Positive(t, once)
+	require.NoError(t, d.Watch(nil))
+	many, err := d.Time(func() error {
+		for range 100 {
+			d.Launch(asked...)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Greater(t, many, once)
+	require.Equal(t, append(asked, asked...), seen)
+
+	_, err = d.Time(func() error { return errClosed })
+	require.Equal(t, errClosed, err)
+	_, err = d.Time(func() error { d.Free(p + 1); return nil })
+	require.ErrorContains(t, err, "giving memory back")
+	require.Error(t, d.Close())
+	_, err = d.Time(func() error { return nil })
+	require.Error(t, err)
 }
 
 func TestUseAfterFree(t *testing.T) {

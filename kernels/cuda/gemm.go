@@ -36,9 +36,11 @@ func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
 	}
 	lda, ldb, ldd := orElse(g.LdA, g.K), orElse(g.LdB, columns), orElse(g.LdD, g.N)
 	tile := tileFor(g.M, g.N, g.Batch)
+	written := g.Batch * g.M * min(g.N, ldd) // half of the columns for a gated weight
 	return Launch{"gemm", kind + tile.name, tile.grid(g.M, g.N, g.Batch), Dim{tile.threads, 1, 1}, 0, params(
 		dst, a, b, ep.Bias, ep.Residual, count(g.M), count(g.N), count(g.K), count(lda), count(ldb), count(ldd),
-		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), uint32(ep.Act))}
+		uint64(count(g.M, lda)), uint64(count(rows, ldb)), uint64(count(g.M, ldd)), uint32(ep.Act)),
+		product(F32, g.Batch*g.M, g.K, g.N, g.Batch*g.M*g.K, g.Batch*g.K*g.N, written, ep.residual(written))}
 }
 
 // Linear is the shape of a linear layer on rows rows.
@@ -63,8 +65,10 @@ func (l Linear) Launch(dst, x, w Pointer, ep Epilogue) Launch {
 	tile := tileFor(l.Rows, l.W.Out, 1)
 	count(l.Rows, l.W.K())
 	count(l.Rows, l.W.Out)
+	work := product(l.W.Format, l.Rows, l.W.K(), l.W.Out, l.Rows*l.W.K(), l.Rows*ldd, ep.residual(l.Rows*ldd))
+	work.Weight = float64(l.W.Bytes())
 	return Launch{"gemm", "gemm_" + l.W.Format.String() + "_" + tile.name, tile.grid(l.Rows, l.W.Out, 1), Dim{tile.halfThreads, 1, 1}, 0, params(
-		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(ldd), uint32(ep.Act))}
+		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(ldd), uint32(ep.Act)), work}
 }
 
 // tile is the part of a product that a block of threads computes.

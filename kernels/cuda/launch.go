@@ -13,6 +13,16 @@ type Launch struct {
 	Block  Dim
 	Shared int // bytes of dynamic shared memory
 	Params []Param
+	Work   Work
+}
+
+// Hardware is what a GPU's driver says of it.
+type Hardware struct {
+	Name               string
+	Capability         int // 80 for 8.0
+	Processors         int // its multiprocessors
+	Clock, MemoryClock int // at most, in kHz
+	BusWidth           int // of the memory, in bits
 }
 
 // Dim is the extent of a grid in blocks, or of a block in threads.

@@ -70,5 +70,16 @@ func (w walk) each(f func(at int, from []int, n uint32, extents axes, strides []
 	}
 }
 
+// distinct is how many elements an operand has that walks extents by strides: an axis along which it repeats counts once.
+func distinct(extents, strides axes) int {
+	n := 1
+	for i, d := range extents {
+		if strides[i] != 0 {
+			n *= int(d)
+		}
+	}
+	return n
+}
+
 // plus is the address n float32 on.
 func (p Pointer) plus(n int) Pointer { return p + Pointer(4*n) }

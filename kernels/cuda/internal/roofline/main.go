@@ -2,11 +2,11 @@
 //
 //	go run ./internal/roofline     # in kernels/cuda
 //
-// A kernel takes at least as long as its multiplications do at the GPU's peak and its numbers, each read or written once, at the memory's
-// bandwidth; the larger of the two is its roofline time. The shapes are those of Stable Diffusion 2.1 and of a COW picture at 512 × 512.
+// Package roofline has the arithmetic, every launch its work; here are the shapes of Stable Diffusion 2.1 and of a COW picture at 512 × 512.
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -15,38 +15,26 @@ import (
 	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/kernels/cuda"
 	"github.com/sowgen/sowgen/kernels/cuda/internal/section"
+	"github.com/sowgen/sowgen/kernels/cuda/roofline"
 )
 
-// gpu is a GPU's peaks by NVIDIA's data sheets: f16 products with float32 sums, dense, and memory.
-type gpu struct {
-	name           string
-	flops, bytes   float64 // in a second
-	processors     int
-	goal, fraction float64 // seconds for the picture, at this fraction of the roofline
+// goal is a GPU by NVIDIA's data sheets, and how long a picture may take on it.
+type goal struct {
+	roofline.GPU
+	seconds float64
 }
 
-var gpus = []gpu{
-	{"A100", 312e12, 2.039e12, 108, 0.6, 0.6},
-	{"H100", 989e12, 3.35e12, 132, 0.3, 0.6},
-	{"RTX 4090", 165e12, 1.008e12, 128, 1.2, 0.6},
+var gpus = []goal{
+	{roofline.GPU{Name: "A100", Processors: 108, F32: 19.5e12, Half: 312e12, Bytes: 2.039e12}, 0.6},
+	{roofline.GPU{Name: "H100", Processors: 132, F32: 67e12, Half: 989e12, Bytes: 3.35e12}, 0.3},
+	{roofline.GPU{Name: "RTX 4090", Processors: 128, F32: 82.6e12, Half: 165e12, Bytes: 1.008e12}, 1.2},
 }
 
 // kernel is a launch of a picture, and all that are like it.
 type kernel struct {
-	name   string
-	shape  string
-	blocks int // of the grid
-	count  int
-	flops  float64
-	bytes  float64
-}
-
-func (k kernel) seconds(g gpu) float64 { return max(k.flops/g.flops, k.bytes/g.bytes) }
-
-// fill is the share of a GPU's multiprocessors that have a block, over the rounds that the grid takes.
-func (k kernel) fill(g gpu) float64 {
-	rounds := (k.blocks + g.processors - 1) / g.processors
-	return float64(k.blocks) / float64(rounds*g.processors)
+	cuda.Launch
+	shape string
+	count int
 }
 
 // work is the kernels of some part of a picture.
@@ -58,11 +46,11 @@ type work struct {
 // The bytes of a number that goes from kernel to kernel: as it is, and as it might be.
 const f32, f16 = 4, 2
 
-func (w *work) add(l cuda.Launch, shape string, flops, bytes float64) {
-	k := kernel{l.Kernel, shape, l.Grid.X * l.Grid.Y * l.Grid.Z, 1, flops, bytes}
-	i := slices.IndexFunc(w.kernels, func(o kernel) bool { return o.name == k.name && o.shape == k.shape })
+func (w *work) add(l cuda.Launch, shape string) {
+	l.Work.Floats *= w.number / f32
+	i := slices.IndexFunc(w.kernels, func(k kernel) bool { return k.Kernel == l.Kernel && k.shape == shape })
 	if i < 0 {
-		w.kernels = append(w.kernels, k)
+		w.kernels = append(w.kernels, kernel{l, shape, 1})
 		return
 	}
 	w.kernels[i].count++
@@ -70,19 +58,24 @@ func (w *work) add(l cuda.Launch, shape string, flops, bytes float64) {
 
 // product is a linear layer of rows rows; with a residual, which it reads.
 func (w *work) product(rows int, weight cuda.Packed, residual bool) {
-	n, written := float64(rows), weight.Out
 	name := fmt.Sprintf("%d × %d → %d", rows, weight.In, weight.Out)
 	if weight.Gated {
-		written /= 2
-		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, written)
+		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, weight.Out/2)
 	}
-	moved := weight.In + written
-	if residual {
-		moved, name = moved+written, name+", added"
-	}
-	size := float64(weight.In * weight.Out)
-	w.add(cuda.Linear{Rows: rows, W: weight}.Launch(0, 0, 0, cuda.Epilogue{}), name, 2*n*size, w.number*n*float64(moved)+2*size)
+	w.addProduct(cuda.Linear{Rows: rows, W: weight}.Launch, name, residual)
 }
+
+// addProduct is that with the epilogue.
+func (w *work) addProduct(launch func(dst, x, weight cuda.Pointer, ep cuda.Epilogue) cuda.Launch, name string, residual bool) {
+	var ep cuda.Epilogue
+	if residual {
+		ep.Residual, name = somewhere, name+", added"
+	}
+	w.add(launch(0, 0, 0, ep), name)
+}
+
+// somewhere is the address of what is not null.
+const somewhere = 256
 
 func (w *work) linear(rows, in, out int) {
 	w.product(rows, cuda.Packed{Format: cuda.F16, Out: out, In: in, Taps: 1}, false)
@@ -97,12 +90,8 @@ func (w *work) gated(rows, in, out int) {
 // convolution is a 3×3 one; with a residual, which it reads.
 func (w *work) convolution(n, side, in, out, stride int, residual bool) {
 	o := side / stride
-	l := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}.Launch(0, 0, 0, cuda.Epilogue{})
-	name, moved := fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), n*(side*side*in+o*o*out)
-	if residual {
-		name, moved = name+", added", moved+n*o*o*out
-	}
-	w.add(l, name, 18*float64(n*o*o)*float64(in*out), w.number*float64(moved)+18*float64(in*out))
+	c := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}
+	w.addProduct(c.Launch, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
 }
 
 func (w *work) conv(n, side, in, out, stride int) { w.convolution(n, side, in, out, stride, false) }
@@ -111,37 +100,34 @@ func (w *work) convAdd(n, side, in, out int)      { w.convolution(n, side, in, o
 func (w *work) attention(n, heads, d, queries, keys int) {
 	a := cuda.NewAttention(kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
 	a.Format = cuda.F16
-	flops := 4 * float64(n*heads*d) * float64(queries) * float64(keys)
-	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys), flops, w.number*float64(n*heads*d)*float64(2*queries+2*keys))
+	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
 }
 
 func (w *work) groupNorm(n, cells, c int) {
-	ls := cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32, SiLU: true}.Launches(0, 0, 0, 0, 0)
-	all, shape := w.number*float64(n*cells*c), fmt.Sprintf("%d × %d × %d", n, cells, c)
-	w.add(ls[0], shape, 0, all)
-	w.add(ls[1], shape, 0, 0)
-	w.add(ls[2], shape, 0, 2*all)
+	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32, SiLU: true}).Launches(0, 0, 0, 0, 0) {
+		w.add(l, fmt.Sprintf("%d × %d × %d", n, cells, c))
+	}
 }
 
 func (w *work) layerNorm(rows, c int) {
-	w.add(cuda.LayerNorm(0, 0, 0, 0, rows, c, 1e-5), fmt.Sprintf("%d × %d", rows, c), 0, 2*w.number*float64(rows*c))
+	w.add(cuda.LayerNorm(0, 0, 0, 0, rows, c, 1e-5), fmt.Sprintf("%d × %d", rows, c))
 }
 
 func (w *work) concat(cells, a, b int) {
 	for _, c := range []int{a, b} {
-		w.add(cuda.Place(0, 0, cells, c, a+b, 0), fmt.Sprintf("%d × %d", cells, c), 0, 2*w.number*float64(cells*c))
+		w.add(cuda.Place(0, 0, cells, c, a+b, 0), fmt.Sprintf("%d × %d", cells, c))
 	}
 }
 
 // repeat is times tensors of a picture repeated for n prompts.
 func (w *work) repeat(times, n, numbers int) {
 	for range times {
-		w.add(cuda.Strided(0, 0, []int{n, numbers}, []int{0, 1}, 0)[0], fmt.Sprintf("%d × %d", n, numbers), 0, w.number*float64((1+n)*numbers))
+		w.add(cuda.Strided(0, 0, []int{n, numbers}, []int{0, 1}, 0)[0], fmt.Sprintf("%d × %d", n, numbers))
 	}
 }
 
 func (w *work) upsample(n, side, c int) {
-	w.add(cuda.UpsampleNearest(0, 0, n, side, side, c, 2*side, 2*side), fmt.Sprintf("%d × %d² × %d", n, side, c), 0, 5*w.number*float64(n*side*side*c))
+	w.add(cuda.UpsampleNearest(0, 0, n, side, side, c, 2*side, 2*side), fmt.Sprintf("%d × %d² × %d", n, side, c))
 }
 
 // resnet is a resnet block; temb is the size of the time embedding, 0 for none.
@@ -292,17 +278,18 @@ func vae(side int, decode bool, number float64) *work {
 	return w
 }
 
+// seconds is the roofline time of all launches that are like it.
+func (k kernel) seconds(g goal) float64 { return float64(k.count) * g.Seconds(k.Work) }
+
 // total is launches, flops, bytes and each GPU's roofline seconds.
 func (w *work) total() (launches int, flops, bytes float64, seconds []float64) {
 	seconds = make([]float64, len(gpus))
 	for _, k := range w.kernels {
-		if k.name != "" {
-			launches += k.count
-		}
-		flops += float64(k.count) * k.flops
-		bytes += float64(k.count) * k.bytes
+		launches += k.count
+		flops += float64(k.count) * k.Work.FLOP
+		bytes += float64(k.count) * k.Work.Bytes()
 		for i, g := range gpus {
-			seconds[i] += float64(k.count) * k.seconds(g)
+			seconds[i] += k.seconds(g)
 		}
 	}
 	return launches, flops, bytes, seconds
@@ -318,30 +305,28 @@ func main() {
 // kernelTable lists the kernels of an evaluation that take the most time.
 func kernelTable(w *work) string {
 	_, _, _, all := w.total()
-	h100 := slices.IndexFunc(gpus, func(g gpu) bool { return g.name == "H100" })
-	slices.SortStableFunc(w.kernels, func(a, b kernel) int {
-		return int(1e12 * (float64(b.count)*b.seconds(gpus[h100]) - float64(a.count)*a.seconds(gpus[h100])))
-	})
+	h100 := slices.IndexFunc(gpus, func(g goal) bool { return g.Name == "H100" })
+	slices.SortStableFunc(w.kernels, func(a, b kernel) int { return cmp.Compare(b.seconds(gpus[h100]), a.seconds(gpus[h100])) })
 	var t strings.Builder
 	fmt.Fprint(&t, "| kernel | shape | launches | GFLOP | MB | FLOP/byte |")
 	for _, g := range gpus {
-		fmt.Fprintf(&t, " %s µs |", g.name)
+		fmt.Fprintf(&t, " %s µs |", g.Name)
 	}
 	fmt.Fprintf(&t, " blocks | H100 filled |\n|---|---|--:|--:|--:|--:|%s--:|--:|\n", strings.Repeat("--:|", len(gpus)))
 	rest, launches := make([]float64, len(gpus)), 0
 	for _, k := range w.kernels {
-		if n := float64(k.count); n*k.seconds(gpus[h100]) < 0.015*all[h100] {
+		if k.seconds(gpus[h100]) < 0.015*all[h100] {
 			launches += k.count
 			for i, g := range gpus {
-				rest[i] += n * k.seconds(g)
+				rest[i] += k.seconds(g)
 			}
 			continue
 		}
-		fmt.Fprintf(&t, "| %s | %s | %d | %.1f | %.0f | %.0f |", k.name, k.shape, k.count, k.flops/1e9, k.bytes/1e6, k.flops/k.bytes)
+		fmt.Fprintf(&t, "| %s | %s | %d | %.1f | %.0f | %.0f |", k.Kernel, k.shape, k.count, k.Work.FLOP/1e9, k.Work.Bytes()/1e6, k.Work.FLOP/k.Work.Bytes())
 		for _, g := range gpus {
-			fmt.Fprintf(&t, " %.0f |", 1e6*k.seconds(g))
+			fmt.Fprintf(&t, " %.0f |", 1e6*g.Seconds(k.Work))
 		}
-		fmt.Fprintf(&t, " %d | %.0f %% |\n", k.blocks, 100*k.fill(gpus[h100]))
+		fmt.Fprintf(&t, " %d | %.0f %% |\n", k.Grid.X*k.Grid.Y*k.Grid.Z, 100*gpus[h100].Fill(k.Grid))
 	}
 	fmt.Fprintf(&t, "| all others together | | %d | | | |", launches)
 	for i := range gpus {
@@ -375,7 +360,7 @@ func pictureTable() string {
 	var t strings.Builder
 	fmt.Fprint(&t, "| part | times | launches each | TFLOP each | GB each |")
 	for _, g := range gpus {
-		fmt.Fprintf(&t, " %s ms |", g.name)
+		fmt.Fprintf(&t, " %s ms |", g.Name)
 	}
 	fmt.Fprintf(&t, "\n|---|--:|--:|--:|--:|%s\n", strings.Repeat("--:|", len(gpus)))
 	for _, p := range picture(f32) {
@@ -404,15 +389,15 @@ func pictureTable() string {
 		for i := range gpus {
 			fmt.Fprintf(&t, " %.0f |", 1e3*sum[i])
 		}
-		fmt.Fprint(&t, "\n| … at 60 % of the roofline | | | | |")
-		for i, g := range gpus {
-			fmt.Fprintf(&t, " **%.0f** |", 1e3*sum[i]/g.fraction)
+		fmt.Fprintf(&t, "\n| … at %.0f %% of the roofline | | | | |", 100*roofline.Budget)
+		for i := range gpus {
+			fmt.Fprintf(&t, " **%.0f** |", 1e3*sum[i]/roofline.Budget)
 		}
 		fmt.Fprintln(&t)
 	}
 	fmt.Fprint(&t, "| goal | | | | |")
 	for _, g := range gpus {
-		fmt.Fprintf(&t, " %.0f |", 1e3*g.goal)
+		fmt.Fprintf(&t, " %.0f |", 1e3*g.seconds)
 	}
 	fmt.Fprintln(&t)
 	return t.String()

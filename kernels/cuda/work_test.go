@@ -1,0 +1,50 @@
+package cuda
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sowgen/sowgen/kernels"
+)
+
+func TestWork(t *testing.T) {
+	for _, l := range launches() {
+		require.Positive(t, l.Work.Bytes(), l.Kernel)
+	}
+	gated := Packed{Format: BF16, Out: 2 * 48, In: 20, Taps: 1, Gated: true}
+	for name, test := range map[string]struct {
+		Launch
+		want Work
+	}{
+		"a product of matrices": {
+			Gemm{Batch: 3, M: 5, K: 7, N: 11}.Launch(256, 256, 256, Epilogue{Bias: 256}),
+			Work{F32, 2 * 3 * 5 * 7 * 11, 3 * (5*7 + 7*11 + 5*11), 0},
+		},
+		"with a residual": {
+			Linear{5, Packed{F16, 16, 24, 1, false}}.Launch(256, 256, 256, Epilogue{Residual: 256}),
+			Work{F16, 2 * 5 * 24 * 16, 5 * (24 + 2*16), 2 * 24 * 16},
+		},
+		"gated, its rows filled up to 24 numbers": {
+			Linear{5, gated}.Launch(256, 256, 256, Epilogue{}),
+			Work{BF16, 2 * 5 * 20 * 96, 5 * (20 + 48), 2 * 24 * 96},
+		},
+		"gated in float32": {
+			Linear{5, Packed{F32, 96, 20, 1, true}}.Launch(256, 256, 256, Epilogue{}),
+			Work{F32, 2 * 5 * 20 * 96, 5*(20+48) + 20*96, 0},
+		},
+		"a convolution": {
+			Conv{2, 8, 8, 16, 32, 3, 3, 2, 1, 1, 4, 4, F16}.Launch(256, 256, 256, Epilogue{}),
+			Work{F16, 2 * 2 * 16 * 9 * 16 * 32, 2*64*16 + 2*16*32, 2 * 9 * 16 * 32},
+		},
+		"attention": {
+			Attention{AttnShape: kernels.AttnShape{N: 2, Heads: 3, HeadDim: 4, Queries: 5, Keys: 7}, tasks: 1}.Launches(256, 256, 256, 256, 0, 0, 0)[0],
+			Work{F32, 4 * 6 * 5 * 7 * 4, 6 * 4 * (2*5 + 2*7), 0},
+		},
+		"repeated for five prompts": {Strided(256, 256, []int{5, 12}, []int{0, 1}, 0)[0], Work{Floats: 6 * 12}},
+		"a bias for each row":       {Binary(Add, 256, 256, 256, []int{5, 12}, []int{12, 1}, []int{0, 1})[0], Work{Floats: 2*5*12 + 12}},
+		"rounded to 16 bits":        {F16.Narrow(256, 256, 100), Work{Floats: 150}},
+	} {
+		require.Equal(t, test.want, test.Work, name)
+	}
+}
