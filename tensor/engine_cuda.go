@@ -71,6 +71,15 @@ func (e *CUDA) products() cuda.Format {
 	return cuda.F32
 }
 
+// Hardware is what the GPU's driver says of it.
+func (e *CUDA) Hardware() cuda.Hardware { return e.device.Hardware }
+
+// Time returns how many seconds the GPU takes for what operators in work ask for, until all of it is done.
+func (e *CUDA) Time(work func() error) (seconds float64, err error) { return e.device.Time(work) }
+
+// Watch has see called for every launch from here on; nil ends that. see may not use the engine.
+func (e *CUDA) Watch(see func(cuda.Launch)) error { return e.device.Watch(see) }
+
 // launch asks for kernels and fails if something asked for before has failed.
 func (e *CUDA) launch(op string, launches ...cuda.Launch) {
 	if err := e.device.Err(); err != nil {

@@ -25,21 +25,25 @@ import (
 type bench struct {
 	*app
 	model, random string
+	device        string
 	threads, reps int
 	precision     tensor.Precision
 	only          []string
 	profile       string
 	json, paced   bool
 
-	fsys fs.FS
-	held any     // the network that the benchmark before worked with
-	roof float64 // float32 operations a second that a core can do
+	fsys   fs.FS
+	engine tensor.Engine // where all is computed
+	gpu    *onGPU        // that, if it is a GPU
+	held   any           // the network that the benchmark before worked with
+	roof   float64       // operations a second that a core can do in float32, or the GPU in the precision
 }
 
 // benchmark is one thing to be measured.
 type benchmark struct {
 	name    string
 	flop    float64                                                            // of a run
+	part    bool                                                               // it ends with numbers on the host
 	prepare func(context.Context) (run func(context.Context) error, err error) // loads what a run needs
 }
 
@@ -47,7 +51,7 @@ type benchmark struct {
 const askedOnly = "cow-"
 
 func (a *app) benchCommand() *cobra.Command {
-	b := &bench{app: a}
+	b := &bench{app: a, device: "cpu"}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the speed and memory of kernels and networks on this machine",
@@ -60,16 +64,23 @@ Stable Diffusion 2.1's size with random weights. Whole COW pictures are measured
 Of each, the fastest of a few runs counts: processor seconds of all threads together, wall seconds, and the
 floating-point operations of the textbook's algorithm, whether or not fewer were done; so percent of the roof, which
 is that of float32 products on one core, may be above 100. Peak memory is that of the process while it was measured,
-weights included.`,
+weights included.
+
+On a GPU (--device cuda) the times are those of the GPU's clock for a kernel, and of the wall for a network, each
+against its roofline: what all its launches cannot be faster than, the products at the GPU's peak or the numbers,
+each moved once, at its memory's bandwidth. Peaks follow from what the driver says of clocks, multiprocessors and the
+memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The tensor cores want --precision mixed.`,
 		Example: `  sowgen bench
   sowgen bench --only 'attention*,unet-64-b1' --threads 1
-  sowgen bench --model path/to/stable-diffusion-2-1-base --only cow-512 --json > cow.json`,
+  sowgen bench --model path/to/stable-diffusion-2-1-base --only cow-512 --json > cow.json
+  sowgen bench --device cuda --precision mixed`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&b.model, "model", "", "`DIR` of a Stable Diffusion 1.x or 2.x in the diffusers layout, or builtin")
 	flags.Var(choice[string]{&b.random, random.Names()}, "random", "a model of that size with random weights, made in memory (default sd21)")
+	flags.Var(deviceValue{&b.device}, "device", "what is measured: this machine's processor, or a GPU in a build with CUDA")
 	flags.IntVar(&b.threads, "threads", 0, "`N` processor threads; 0: all")
 	flags.Var(precisionValue{&b.precision}, "precision", "of linear layers and attention; generate --help says what mixed is")
 	flags.StringSliceVar(&b.only, "only", nil, "`NAMES` of what to measure; * stands for anything")
@@ -94,11 +105,15 @@ weights included.`,
 		if err != nil {
 			return err
 		}
-		b.roof = roof()
-		if b.paced {
-			return b.pace(cmd.Context(), cmd.InOrStdin(), chosen)
-		}
-		return b.profiled(func() error { return b.run(cmd.Context(), chosen) })
+		return on(b.device, b.precision, func(e tensor.Engine) error {
+			if err := b.use(e); err != nil {
+				return err
+			}
+			if b.paced {
+				return b.pace(cmd.Context(), cmd.InOrStdin(), chosen)
+			}
+			return b.profiled(func() error { return b.run(cmd.Context(), chosen) })
+		})
 	})
 	return cmd
 }
@@ -137,8 +152,21 @@ func (b *bench) choose() (chosen []benchmark, err error) {
 	return chosen, nil
 }
 
-// engine is where all is computed.
-func (b *bench) engine() tensor.Engine { return tensor.CPU{Precision: b.precision} }
+// use takes the engine of the device, and finds out what it can do at most.
+func (b *bench) use(e tensor.Engine) (err error) {
+	b.engine = e
+	if !b.measuresGPU() {
+		b.roof = roof()
+		return nil
+	}
+	if b.gpu, err = meet(e); err == nil {
+		b.roof = b.gpu.Peak(b.precision)
+	}
+	return err
+}
+
+// measuresGPU says so before there is an engine.
+func (b *bench) measuresGPU() bool { return strings.HasPrefix(b.device, "cuda") }
 
 func (b *bench) wants(name string) bool {
 	if len(b.only) == 0 {
@@ -152,7 +180,7 @@ func (b *bench) wants(name string) bool {
 
 // run measures all that was chosen, then prints it.
 func (b *bench) run(ctx context.Context, chosen []benchmark) error {
-	if _, ok := kernels.PeakBF16(0); !ok && b.wants("peak-bf16") {
+	if _, ok := kernels.PeakBF16(0); !ok && b.gpu == nil && b.wants("peak-bf16") {
 		fmt.Fprintf(b.stderr, "peak-bf16 is not measured: the %s kernels have no products of bfloat16 here\n", kernels.Implementation())
 	}
 	all := []measurement{}
@@ -168,6 +196,9 @@ func (b *bench) run(ctx context.Context, chosen []benchmark) error {
 		e := json.NewEncoder(b.stdout)
 		e.SetIndent("", "  ")
 		return e.Encode(all)
+	}
+	if b.gpu != nil {
+		return b.printGPU(all)
 	}
 	return b.print(all)
 }

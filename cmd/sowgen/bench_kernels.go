@@ -9,11 +9,14 @@ import (
 	"github.com/sowgen/sowgen/tensor"
 )
 
-// peaks measure what a core can do at most: on one thread, whatever --threads says.
+// peaks measure what a core can do at most: on one thread, whatever --threads says. A GPU's are not measured.
 func (b *bench) peaks() []benchmark {
-	all := []benchmark{{"peak-f32", kernels.Peak(1) * peakRounds, always(func() { kernels.Peak(peakRounds) })}}
+	if b.measuresGPU() {
+		return nil
+	}
+	all := []benchmark{{name: "peak-f32", flop: kernels.Peak(1) * peakRounds, prepare: always(func() { kernels.Peak(peakRounds) })}}
 	if flop, ok := kernels.PeakBF16(1); ok {
-		all = append(all, benchmark{"peak-bf16", flop * peakRounds, always(func() { kernels.PeakBF16(peakRounds) })})
+		all = append(all, benchmark{name: "peak-bf16", flop: flop * peakRounds, prepare: always(func() { kernels.PeakBF16(peakRounds) })})
 	}
 	return all
 }
@@ -29,7 +32,7 @@ func runs(f func()) func(context.Context) error {
 
 // kernels are the operators at the shapes of Stable Diffusion 2.1 at 512×512.
 func (b *bench) kernels() []benchmark {
-	k := kernelList{engine: b.engine()}
+	k := kernelList{bench: b}
 	// The UNet's projections and feed-forward networks at each of its sizes, and the keys and values of a prompt.
 	for _, s := range [][3]int{
 		{4096, 320, 320}, {4096, 320, 2560}, {4096, 1280, 320}, {1024, 640, 640}, {1024, 640, 5120}, {1024, 2560, 640},
@@ -72,21 +75,24 @@ func (b *bench) kernels() []benchmark {
 }
 
 type kernelList struct {
-	engine tensor.Engine
-	all    []benchmark
+	bench *bench // which has an engine when the first of all is prepared
+	all   []benchmark
 }
 
 type operator = func(x *tensor.Tensor) *tensor.Tensor
 
 // add measures op on inputs that are made when its turn comes, in an arena, as the networks run it.
 func (k *kernelList) add(name string, flop float64, prepare func() (x *tensor.Tensor, op operator)) {
-	k.all = append(k.all, benchmark{name, flop, func(context.Context) (func(context.Context) error, error) {
+	k.all = append(k.all, benchmark{name: name, flop: flop, prepare: func(context.Context) (run func(context.Context) error, err error) {
+		defer tensor.Catch(&err)
 		x, op := prepare()
-		return runs(func() {
+		return func(context.Context) (err error) {
+			defer tensor.Catch(&err)
 			arena := tensor.Borrow(tensor.Device(x))
 			defer arena.Return()
 			op(arena.Enter(x))
-		}), nil
+			return nil
+		}, nil
 	}})
 }
 
@@ -162,7 +168,7 @@ func (k *kernelList) between(name string, each int, shape []int, op operator) {
 
 // normal is [normal] on the engine that is measured.
 func (k *kernelList) normal(shape ...int) *tensor.Tensor {
-	return tensor.To(k.engine, normal(shape...))
+	return tensor.To(k.bench.engine, normal(shape...))
 }
 
 // normal returns a tensor of normal numbers.

@@ -62,7 +62,7 @@ func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, str
 	}
 	b.held = nil
 	b.rest()
-	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir, b.engine()) })
+	m, err := unlessDone(ctx, func() (M, error) { return read(b.fsys, dir, b.engine) })
 	if err != nil {
 		return m, fmt.Errorf("model %s: %w", b.model, err)
 	}
@@ -73,7 +73,7 @@ func load[M any](ctx context.Context, b *bench, dir string, read func(fs.FS, str
 
 func (b *bench) clip(cfg *clip.Config) benchmark {
 	tokens := cfg.MaxPositionEmbeddings
-	return benchmark{"clip", cfg.FLOP(tokens), func(ctx context.Context) (func(context.Context) error, error) {
+	return benchmark{"clip", cfg.FLOP(tokens), true, func(ctx context.Context) (func(context.Context) error, error) {
 		m, err := load(ctx, b, "text_encoder", loadTextEncoder)
 		ids := make([]int32, tokens)
 		return func(ctx context.Context) error {
@@ -84,7 +84,7 @@ func (b *bench) clip(cfg *clip.Config) benchmark {
 }
 
 func (b *bench) vae(name string, flop float64, run func(context.Context, *vae.Model) error) benchmark {
-	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
+	return benchmark{name, flop, true, func(ctx context.Context) (func(context.Context) error, error) {
 		m, err := load(ctx, b, "vae", loadVAE)
 		return func(ctx context.Context) error { return run(ctx, m) }, err
 	}}
@@ -93,7 +93,7 @@ func (b *bench) vae(name string, flop float64, run func(context.Context, *vae.Mo
 // unet is an evaluation for several prompts about the same latents, as guidance asks for it. It counts as one for each prompt.
 func (b *bench) unet(cfg *unet.Config, side, prompts, tokens int) benchmark {
 	name := fmt.Sprintf("unet-%d-b%d", side, prompts)
-	return benchmark{name, float64(prompts) * cfg.FLOP(side, side, tokens), func(ctx context.Context) (func(context.Context) error, error) {
+	return benchmark{name, float64(prompts) * cfg.FLOP(side, side, tokens), true, func(ctx context.Context) (func(context.Context) error, error) {
 		m, err := load(ctx, b, "unet", loadUNet)
 		in := unet.Input{Sample: normal(1, side, side, cfg.InChannels), Timestep: 501, Context: normal(prompts, tokens, cfg.CrossAttentionDim)}
 		return func(ctx context.Context) error {
@@ -121,7 +121,7 @@ func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencode
 	for _, side := range []int{side, side / 2} { // the condition is decoded too, for the report
 		flop += autoencoder.EncodeFLOP(side, side) + autoencoder.DecodeFLOP(side, side)
 	}
-	return benchmark{name, flop, func(ctx context.Context) (func(context.Context) error, error) {
+	return benchmark{name, flop, true, func(ctx context.Context) (func(context.Context) error, error) {
 		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string, e tensor.Engine) (*sow.Pipeline, error) {
 			return sow.OpenFS(fsys, b.model, sow.On(e), sow.LowMemory())
 		})

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"encoding/json"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sowgen/sowgen/tensor"
@@ -37,6 +39,29 @@ func TestDeviceMakesTheSameMixedPicture(t *testing.T) {
 	}
 	require.Positive(t, distance["cpu"])
 	require.LessOrEqual(t, distance["cuda"], 4*distance["cpu"]) // they are squares
+}
+
+// TestDeviceIsMeasured: a kernel and a network against the roofline of what they launch; and the same as JSON, with the names of the processor's.
+func TestDeviceIsMeasured(t *testing.T) {
+	workIn(t)
+	o := must(t, tinyBench(t, "peak-f32,gelu-77-4096,clip", "--device", "cuda")...)
+	assert.Regexp(t, `^sowgen \S+, model \S+sd21, precision f32, on emulated GPU: 2 multiprocessors, at most 0.000256 TFLOP a second in that precision and 1.6e-05 TB; the budget is 60 % of the roofline\n`, o.stdout)
+	assert.Regexp(t, `(?m)^ *gelu-77-4096( +[\d.e+-]+){3} +1 +157.7 +[\d.]+ +262.8 *$`, o.stdout) // 2 · 4 · 77 · 4096 bytes
+	assert.NotContains(t, o.stdout, "peak")
+
+	o = must(t, tinyBench(t, "gelu-77-4096,clip", "--device", "cuda", "--json")...)
+	var all []measurement
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &all))
+	require.Len(t, all, 2)
+	for _, m := range all {
+		assert.InEpsilon(t, m.Roofline/0.6, m.Budget, 1e-9, m.Name)
+		took := map[string]float64{"gelu-77-4096": m.Device, "clip": m.Wall}[m.Name]
+		assert.InEpsilon(t, 100*m.Roofline/took, m.Reached, 1e-9, m.Name)
+		assert.InEpsilon(t, 100*m.GFLOP/took/0.256, m.Percent, 1e-9, m.Name)
+		assert.Positive(t, m.Device, m.Name)
+		assert.GreaterOrEqual(t, m.Wall, m.Device, m.Name)
+	}
+	assert.Greater(t, all[1].Launches, 10)
 }
 
 func TestDeviceRefuses(t *testing.T) {

@@ -21,8 +21,7 @@ const leastDriver = 11000
 //
 // A Device may be used by several goroutines.
 type Device struct {
-	Name       string
-	Capability int // 80 for 8.0
+	Hardware
 
 	calls  chan call
 	closed chan struct{}
@@ -33,9 +32,11 @@ type Device struct {
 	// What follows belongs to the thread.
 	context   cu.CUContext
 	stream    cu.Stream
+	stopwatch stopwatch
 	modules   map[string]cu.Module
 	functions map[string]*function
 	memory    map[Pointer]int // what is allocated, in bytes
+	watch     func(Launch)    // see Watch
 }
 
 // call is something for the thread to do; done is nil if nobody waits for it.
@@ -112,13 +113,14 @@ func (d *Device) begin(gpu cu.Device) (err error) {
 	if d.Name, err = gpu.Name(); err != nil {
 		return failure("its name", err)
 	}
-	major, err := gpu.Attribute(cu.ComputeCapabilityMajor)
-	if err != nil {
-		return failure(d.Name+": its compute capability", err)
-	}
-	minor, err := gpu.Attribute(cu.ComputeCapabilityMinor)
-	if err != nil {
-		return failure(d.Name+": its compute capability", err)
+	var major, minor int
+	for attribute, value := range map[cu.DeviceAttribute]*int{
+		cu.ComputeCapabilityMajor: &major, cu.ComputeCapabilityMinor: &minor, cu.MultiprocessorCount: &d.Processors,
+		cu.ClockRate: &d.Clock, cu.MemoryClockRate: &d.MemoryClock, cu.GlobalMemoryBusWidth: &d.BusWidth,
+	} {
+		if *value, err = gpu.Attribute(attribute); err != nil {
+			return failure(d.Name+": what it is", err)
+		}
 	}
 	d.Capability = 10*major + minor
 	if _, err := PTX(Modules()[0], d.Capability); err != nil {
@@ -130,6 +132,11 @@ func (d *Device) begin(gpu cu.Device) (err error) {
 	if d.stream, err = cu.MakeStream(cu.DefaultStream); err != nil {
 		d.context.Destroy()
 		return failure(d.Name+": its stream", err)
+	}
+	if err := d.stopwatch.make(); err != nil {
+		d.stream.Destroy()
+		d.context.Destroy()
+		return failure(d.Name+": its events", err)
 	}
 	return nil
 }
@@ -143,6 +150,7 @@ func (d *Device) end() error {
 	for _, m := range d.modules {
 		faults = append(faults, m.Unload())
 	}
+	faults = append(faults, d.stopwatch.destroy()...)
 	faults = append(faults, d.stream.Destroy(), d.context.Destroy())
 	for _, err := range faults {
 		if err != nil {
@@ -284,6 +292,9 @@ func (d *Device) launch(l Launch) error {
 	addresses := make([]unsafe.Pointer, len(l.Params))
 	for i := range l.Params {
 		addresses[i] = unsafe.Pointer(&l.Params[i].Bits)
+	}
+	if d.watch != nil {
+		d.watch(l)
 	}
 	err = f.Launch(l.Grid.X, l.Grid.Y, l.Grid.Z, l.Block.X, l.Block.Y, l.Block.Z, l.Shared, d.stream, addresses)
 	return failure("launching "+l.Kernel, err)

@@ -17,6 +17,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -44,10 +45,17 @@ struct Module {
     std::map<std::string, Function> functions;
 };
 
+// Event is when it was recorded: work is done when it is asked for.
+struct Event {
+    std::chrono::steady_clock::time_point at;
+    bool recorded = false;
+};
+
 struct Context {
     int failed = 0; // what every call says once a kernel has broken the context
     std::set<Module*> modules;
     std::set<int*> streams;
+    std::set<Event*> events;
 };
 
 std::mutex lock;
@@ -200,6 +208,11 @@ CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, 
     switch (attribute) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = capability / 10; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = capability % 10; break;
+    // As slow a GPU as no other: what is measured on it is in the order of its roofline.
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 2; break;
+    case CU_DEVICE_ATTRIBUTE_CLOCK_RATE:
+    case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = 1000; break;
+    case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = 64; break;
     default: return CUDA_ERROR_NOT_SUPPORTED;
     }
     return CUDA_SUCCESS;
@@ -221,13 +234,14 @@ CUresult CUDAAPI cuCtxDestroy(CUcontext which) {
     if (!contexts.count(context)) return CUDA_ERROR_INVALID_CONTEXT;
     CUresult result = call.result ? call.result : static_cast<CUresult>(context->failed);
     char line[200];
-    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams", calls, allocations,
-             launches, memory::count(context), context->modules.size(), context->streams.size());
-    if (memory::count(context) + context->modules.size() + context->streams.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
+    snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams %zu events", calls, allocations,
+             launches, memory::count(context), context->modules.size(), context->streams.size(), context->events.size());
+    if (memory::count(context) + context->modules.size() + context->streams.size() + context->events.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
     note(line);
     memory::clear(context);
     for (Module* m : context->modules) delete m;
     for (int* s : context->streams) delete s;
+    for (Event* e : context->events) delete e;
     contexts.erase(context);
     delete context;
     current = nullptr;
@@ -299,6 +313,44 @@ CUresult CUDAAPI cuStreamDestroy(CUstream stream) {
 CUresult CUDAAPI cuStreamSynchronize(CUstream stream) {
     CALL(true);
     return current->streams.count(reinterpret_cast<int*>(stream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult CUDAAPI cuEventCreate(CUevent* event, unsigned) {
+    CALL(true);
+    Event* const e = new Event();
+    current->events.insert(e);
+    *event = reinterpret_cast<CUevent>(e);
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventDestroy(CUevent event) {
+    CALL(true);
+    Event* const e = reinterpret_cast<Event*>(event);
+    if (!current->events.erase(e)) return CUDA_ERROR_INVALID_HANDLE;
+    delete e;
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventRecord(CUevent event, CUstream stream) {
+    CALL(true);
+    Event* const e = reinterpret_cast<Event*>(event);
+    if (!current->events.count(e) || !current->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
+    e->at = std::chrono::steady_clock::now();
+    e->recorded = true;
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuEventSynchronize(CUevent event) {
+    CALL(true);
+    return current->events.count(reinterpret_cast<Event*>(event)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+CUresult CUDAAPI cuEventElapsedTime(float* milliseconds, CUevent begin, CUevent end) {
+    CALL(true);
+    Event *const b = reinterpret_cast<Event*>(begin), *const e = reinterpret_cast<Event*>(end);
+    if (!current->events.count(b) || !current->events.count(e) || !b->recorded || !e->recorded) return CUDA_ERROR_INVALID_HANDLE;
+    *milliseconds = std::chrono::duration<float, std::milli>(e->at - b->at).count();
+    return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemAlloc(CUdeviceptr* address, size_t size) {

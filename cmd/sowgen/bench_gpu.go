@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sowgen/sowgen/kernels/cuda"
+	"github.com/sowgen/sowgen/kernels/cuda/roofline"
+	"github.com/sowgen/sowgen/sow"
+	"github.com/sowgen/sowgen/tensor"
+)
+
+// gpuEngine is what the engine of a GPU tells besides ([tensor.CUDA], in a build with CUDA). What is asked of it is done later.
+type gpuEngine interface {
+	Hardware() cuda.Hardware
+	Time(work func() error) (seconds float64, err error)
+	Watch(see func(cuda.Launch)) error
+}
+
+// onGPU is a GPU that is measured, and what the benchmark at hand is to it.
+type onGPU struct {
+	gpuEngine
+	roofline.GPU
+
+	launches int     // of a run
+	least    float64 // seconds that they take by the roofline
+	lasts    float64 // seconds that a run took
+}
+
+// meet finds out what a GPU can do at most.
+func meet(e tensor.Engine) (*onGPU, error) {
+	engine := e.(gpuEngine)
+	peaks, err := roofline.Of(engine.Hardware())
+	return &onGPU{gpuEngine: engine, GPU: peaks}, err
+}
+
+// Peak is the operations a second of products in a precision.
+func (g *onGPU) Peak(p tensor.Precision) float64 {
+	if p == tensor.Mixed {
+		return g.Half
+	}
+	return g.F32
+}
+
+// look runs what is to be measured twice: for its launches, then for its time, when kernels are loaded and memory is there.
+func (g *onGPU) look(run func() error) (err error) {
+	g.launches, g.least = 0, 0
+	if err := g.Watch(func(l cuda.Launch) { g.launches++; g.least += g.Seconds(l.Work) }); err != nil {
+		return err
+	}
+	if err := run(); err != nil {
+		return err
+	}
+	if err := g.Watch(nil); err != nil {
+		return err
+	}
+	g.lasts, err = g.Time(run)
+	return err
+}
+
+// onceOnGPU asks at once for as many runs as take a tick, and waits for the last.
+func (b *bench) onceOnGPU(ctx context.Context, m benchmark, run func(context.Context) error) (measurement, error) {
+	runs := max(1, math.Ceil(tick.Seconds()/b.gpu.lasts))
+	cpu, wall := processorTime(), time.Now()
+	device, err := b.gpu.Time(func() error {
+		for range int(runs) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := run(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	spent := time.Since(wall)
+	return b.rated(m, measurement{CPU: (processorTime() - cpu).Seconds() / runs, Wall: spent.Seconds() / runs, Device: device / runs}), err
+}
+
+// printGPU writes the measurements as a table.
+func (b *bench) printGPU(all []measurement) error {
+	fmt.Fprintf(b.stdout, "sowgen %s, model %s, precision %s, on %s: %d multiprocessors, at most %.4g TFLOP a second in that precision and %.4g TB; the budget is %.0f %% of the roofline\n\n",
+		sow.Version(), oneLine(b.model), b.precision, b.gpu.Name, b.gpu.Processors, b.roof/1e12, b.gpu.Bytes/1e12, 100*roofline.Budget)
+	t := tabwriter.NewWriter(b.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "name\tGPU ms\twall ms\tGFLOP\tlaunches\troofline ms\t% of roofline\tbudget ms\t")
+	for _, m := range all {
+		fmt.Fprintf(t, "%s\t%.4g\t%.4g\t%.4g\t%d\t%.4g\t%.1f\t%.4g\t\n", m.Name, 1e3*m.Device, 1e3*m.Wall, m.GFLOP, m.Launches, 1e3*m.Roofline, m.Reached, 1e3*m.Budget)
+	}
+	return t.Flush()
+}
