@@ -22,7 +22,8 @@ type AttnShape struct {
 // r says how regions read each other (see Rule); nil is plain attention, and rules that change nothing give the same bytes as
 // nil. A row that reads nothing, because there are no keys or all are blocked, is 0.
 //
-// With BF16, q, k, v and the exponentials of the softmax are rounded to bfloat16 before they are multiplied; sums stay float32.
+// With BF16, q, k, v and the exponentials of the softmax are rounded to bfloat16 before they are multiplied; sums stay float32. The
+// implementation avx512bf16 multiplies by VDPBF16PS, to which denormal numbers are zeros, and so are products and sums below 2^-126.
 //
 // mass, if not nil, is [n, heads, R, R] for R labels: to the entry of query label a and key label c it adds the mean, over the
 // queries labelled a, of the share of attention that goes to the keys labelled c.
@@ -56,12 +57,10 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 	}
 	at := attentions.get()
 	at.AttnShape, at.dst, at.q, at.k, at.v, at.wantMass = s, dst, q, k, v, mass != nil
-	if s.BF16 {
-		at.round(s.N * s.Keys * width)
-	}
+	at.words = s.BF16 && active.Load().Dot != nil
 	at.plan(r)
 	work := s.N * s.Heads * s.Queries * s.Keys * s.HeadDim
-	spread(work, ceilDiv(s.N*s.Heads*s.Keys, gatherRows), (*gather)(at))
+	spread(work, ceilDiv(s.N*s.Heads*at.places, gatherRows), (*gather)(at))
 	spread(work, s.N*s.Heads*len(at.groups), at)
 	if mass != nil {
 		at.addMass(mass, r)
@@ -72,7 +71,7 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 
 // A task is up to groupPanels panels of 32 queries of one label and one head. It goes through the keys in blocks, so that a
 // block of logits (keyBlock × 32, 16 KiB) stays in the first-level cache and a block of keys and values serves all its panels. So do
-// headBlock channels of a panel's queries, half of it at a time, while the keys of a block go by.
+// headBlock rows of a panel's queries, half of it at a time, while the keys of a block go by. keyBlock and gatherRows are even.
 const (
 	groupPanels = 4
 	keyBlock    = 128
@@ -82,15 +81,20 @@ const (
 
 // attention is one attention in work. The panels hold transposes: queries are the columns, so the logits of a block of keys are
 // computed as the panel K·Qᵀ, are reduced down the columns, and are as they stand the B side of Oᵀ = Vᵀ·P.
+//
+// Where the loops for products of bfloat16 do both products, words are pairs along what is summed over: K and Q have two channels of a token
+// in a word, V and P a channel of two keys. Keys of two labels are never in one word: each label's begin at an even place, which leaves gaps.
 type attention struct {
 	AttnShape
 	dst, q, k, v []float32
-	kh, vh       []float32 // keys and values by head, [n, heads, keys, d], in the order of keys
-	rounded      []float32 // k and v, with BF16
+	words        bool      // the products go through Dot
+	kh, vh       []float32 // keys and values by head, [n, heads, places, d], in the order of keys; as words half as much
+	places       int       // of a head's keys, with the gaps
+	gap          []float32 // the values where there is no key: d zeros
 	queries      []int32   // tokens sorted by label; empty: as they come
-	keys         []int32
-	queryFrom    []int // by label
-	keyFrom      []int
+	keys         []int32   // -1 where there is a gap
+	queryAt      []extent  // by label
+	keyAt        []extent
 	groups       []group
 	readings     []reading  // by table and query label
 	tables       int        // of rules: head i goes by table i mod tables
@@ -111,19 +115,23 @@ var everything = []class{{}}
 // plan sorts the tokens by label and cuts the queries into groups.
 func (at *attention) plan(r *Regions) {
 	at.queries, at.keys, at.groups, at.labels, at.tables = at.queries[:0], at.keys[:0], at.groups[:0], 1, 1
+	align := 1
+	if at.words {
+		align = 2
+	}
 	if r != nil {
-		at.queries, at.queryFrom = order(at.queries, at.queryFrom, r.Query, len(r.Rules))
-		at.keys, at.keyFrom = order(at.keys, at.keyFrom, r.Key, len(r.Rules))
+		at.queries, at.queryAt = order(at.queries, at.queryAt, r.Query, len(r.Rules), 1)
+		at.keys, at.keyAt = order(at.keys, at.keyAt, r.Key, len(r.Rules), align)
 		at.labels = len(r.Rules)
 		tables := r.tables()
 		at.tables = len(tables)
 		for _, table := range tables {
-			at.readings = append(at.readings, readings(table, at.keyFrom, at.wantMass)...)
+			at.readings = append(at.readings, readings(table, at.keyAt, at.wantMass)...)
 		}
 		neutral := !at.wantMass
 		for i := range at.readings {
 			a := i % at.labels
-			neutral = neutral && (at.queryFrom[a] == at.queryFrom[a+1] || at.readings[i].neutral())
+			neutral = neutral && (at.queryAt[a].n() == 0 || at.readings[i].neutral())
 		}
 		if neutral {
 			r, at.queries, at.keys, at.labels, at.tables = nil, at.queries[:0], at.keys[:0], 1, 1
@@ -132,47 +140,81 @@ func (at *attention) plan(r *Regions) {
 	if r == nil {
 		at.readings, at.plain[0].classes = at.plain[:], everything
 		at.plain[0].stretches = append(at.plain[0].stretches[:0], stretch{0, at.Keys, 0})
-		at.queryFrom = append(at.queryFrom[:0], 0, at.Queries)
+		at.queryAt = append(at.queryAt[:0], extent{0, at.Queries})
 	}
 	for a := range at.labels {
-		for from, to := at.queryFrom[a], at.queryFrom[a+1]; from < to; from += groupPanels * panel {
+		for from, to := at.queryAt[a].from, at.queryAt[a].to; from < to; from += groupPanels * panel {
 			at.groups = append(at.groups, group{a, from, min(groupPanels*panel, to-from)})
 		}
 	}
-	n := at.N * at.Heads * at.Keys * at.HeadDim
-	if len(at.kh) < n {
-		at.kh, at.vh = aligned[float32](n), aligned[float32](n)
+	at.places = ceilDiv(max(at.Keys, len(at.keys)), align) * align
+	rows := at.N * at.Heads * at.places
+	if n := rows * at.depth(); len(at.kh) < n {
+		at.kh = aligned[float32](n)
+	}
+	if n := rows / align * at.HeadDim; len(at.vh) < n {
+		at.vh = aligned[float32](n)
+	}
+	if len(at.gap) < at.HeadDim {
+		at.gap = make([]float32, at.HeadDim)
 	}
 	if n := at.N * at.Heads * len(at.groups) * at.labels; at.wantMass && len(at.masses) < n {
 		at.masses = make([]float64, n)
 	}
 }
 
-// round replaces the n numbers of k and v by rounded ones.
-func (at *attention) round(n int) {
-	if len(at.rounded) < 2*n {
-		at.rounded = make([]float32, 2*n)
+// depth is how many numbers, or words, a token's channels of one head are.
+func (at *attention) depth() int {
+	if at.words {
+		return ceilDiv(at.HeadDim, 2)
 	}
-	k, v := at.rounded[:n], at.rounded[n:2*n]
-	RoundBF16(k, at.k)
-	RoundBF16(v, at.v)
-	at.k, at.v = k, v
+	return at.HeadDim
 }
 
 // gather is the first half of the work: it lays out keys and values by head, each head's sorted by label.
 type gather attention
 
 func (at *gather) do(i int) {
-	d, width := at.HeadDim, at.Heads*at.HeadDim
-	for row := i * gatherRows; row < min((i+1)*gatherRows, at.N*at.Heads*at.Keys); row++ {
-		head, token := row/at.Keys, row%at.Keys
-		if len(at.keys) > 0 {
-			token = int(at.keys[token])
+	m, d, depth := active.Load(), at.HeadDim, (*attention)(at).depth()
+	for place, end := i*gatherRows, min((i+1)*gatherRows, at.N*at.Heads*at.places); place < end; place++ {
+		head, i := place/at.places, place%at.places
+		k, v := at.key(head, i)
+		if k == nil {
+			continue
 		}
-		from := (head/at.Heads*at.Keys+token)*width + head%at.Heads*d
-		copy(at.kh[row*d:][:d], at.k[from:])
-		copy(at.vh[row*d:][:d], at.v[from:])
+		key := at.kh[place*depth:][:depth]
+		switch {
+		case at.words:
+			m.Pairs(key, k)
+			if i%2 == 0 {
+				_, next := at.key(head, i+1)
+				if next == nil {
+					next = at.gap
+				}
+				m.Join(at.vh[place/2*d:][:d], v, next)
+			}
+		case at.BF16:
+			m.RoundBF16(key, k)
+			m.RoundBF16(at.vh[place*d:][:d], v)
+		default:
+			copy(key, k)
+			copy(at.vh[place*d:][:d], v)
+		}
 	}
+}
+
+// key gives the channels of a head's key and of its value at a place of the sorted order, nil in a gap.
+func (at *gather) key(head, place int) (k, v []float32) {
+	token := place
+	if len(at.keys) > 0 {
+		token = int(at.keys[place])
+	}
+	if token < 0 || token >= at.Keys {
+		return nil, nil
+	}
+	d := at.HeadDim
+	from := ((head/at.Heads*at.Keys+token)*at.Heads + head%at.Heads) * d
+	return at.k[from:][:d], at.v[from:][:d]
 }
 
 // softmax is the running softmax of one panel of queries over one class of keys: sum is Σ 2^(L-top) and out Σ 2^(L-top)·v, a
@@ -185,7 +227,7 @@ type softmax struct {
 
 // state is what a task keeps for a panel of queries.
 type state struct {
-	q      []float32 // [d, 32]
+	q      []float32 // [depth, 32]
 	n      int       // queries; the other lanes are idle
 	hi, lo ref.Lanes // the largest and smallest q·k so far
 	acc    []softmax // by class
@@ -201,7 +243,7 @@ func (at *attention) do(i int) {
 	logits, rows := s.take(keyBlock*panel), s.take(d*panel)
 	for p := range panels {
 		st := &w.states[p]
-		*st = state{q: s.take(d * panel), n: min(panel, g.n-p*panel), acc: st.acc[:len(rd.classes)]}
+		*st = state{q: s.take(at.depth() * panel), n: min(panel, g.n-p*panel), acc: st.acc[:len(rd.classes)]}
 		for j := range st.hi {
 			st.hi[j], st.lo[j] = float32(math.Inf(-1)), float32(math.Inf(1))
 		}
@@ -209,9 +251,6 @@ func (at *attention) do(i int) {
 			st.acc[c] = softmax{out: s.take(d * panel)}
 		}
 		at.loadQueries(m, st, head, g.from+p*panel, rows)
-		if at.BF16 {
-			m.RoundBF16(st.q, st.q)
-		}
 	}
 	for _, run := range rd.stretches {
 		if run.class < 0 && !rd.extremes {
@@ -259,20 +298,28 @@ func (at *attention) row(head, token int) int {
 	return (head/at.Heads*at.Queries+token)*at.Heads*at.HeadDim + head%at.Heads*at.HeadDim
 }
 
-// loadQueries makes the [d, 32] panel of the queries from place from on; idle lanes are 0.
+// loadQueries makes the [depth, 32] panel of the queries from place from on; idle lanes are 0.
 func (at *attention) loadQueries(m *implementation, st *state, head, from int, rows []float32) {
-	d := at.HeadDim
+	d, depth := at.HeadDim, at.depth()
 	if st.n < panel {
 		clear(st.q)
 	}
-	if len(at.queries) == 0 {
+	if len(at.queries) == 0 && !at.words {
 		m.Transpose(st.q, panel, at.q[at.row(head, from):], at.Heads*d, st.n, d)
-		return
+	} else {
+		for i := range st.n {
+			q := at.q[at.row(head, at.token(from+i)):][:d]
+			if at.words {
+				m.Pairs(rows[i*depth:][:depth], q)
+			} else {
+				copy(rows[i*d:][:d], q)
+			}
+		}
+		m.Transpose(st.q, panel, rows, depth, st.n, depth)
 	}
-	for i := range st.n {
-		copy(rows[i*d:][:d], at.q[at.row(head, at.token(from+i)):])
+	if at.BF16 && !at.words {
+		m.RoundBF16(st.q, st.q)
 	}
-	m.Transpose(st.q, panel, rows, d, st.n, d)
 }
 
 // storeQueries writes the result, which merge left in the first accumulator, to the queries from place from on.
@@ -297,15 +344,24 @@ func (at *attention) storeQueries(m *implementation, st *state, head, from int, 
 
 // logits computes n rows of K·Qᵀ, not scaled, for the keys from from on.
 func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *state, head, from, n int) {
-	d := at.HeadDim
-	k := at.kh[(head*at.Keys+from)*d:]
-	*t = ref.Tile{Cols: panel, Segs: 1, ARow: d, ACol: 1, InitStride: panel, DstStride: panel}
+	depth := at.depth()
+	k := at.kh[(head*at.places+from)*depth:]
+	*t = ref.Tile{Cols: panel, Segs: 1, ARow: depth, ACol: 1, InitStride: panel, DstStride: panel}
 	t.Rows, t.Dst = n, dst
-	for c := 0; c < d; c += headBlock {
-		t.K, t.A, t.B = min(headBlock, d-c), k[c:], st.q[c*panel:]
+	for c := 0; c < depth; c += headBlock {
+		t.K, t.A, t.B = min(headBlock, depth-c), k[c:], st.q[c*panel:]
 		if c > 0 {
 			t.Init = dst
 		}
+		at.multiply(m, t)
+	}
+}
+
+// multiply runs one of the two products.
+func (at *attention) multiply(m *implementation, t *ref.Tile) {
+	if at.words {
+		m.Dot(t)
+	} else {
 		m.Matrix(t)
 	}
 }
@@ -346,19 +402,26 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 		m.PanelScale(acc.out, at.HeadDim, &w.factor)
 	}
 	m.PanelExp2(logits, n, mul, &acc.top, &acc.sum)
-	if at.BF16 {
+
+	d, from := at.HeadDim, head*at.places+from
+	switch {
+	case at.words:
+		if n%2 != 0 { // before a gap
+			clear(logits[n*panel:][:panel])
+		}
+		n, from = ceilDiv(n, 2), from/2
+		m.PanelPairs(logits, n)
+	case at.BF16:
 		m.RoundBF16(logits[:n*panel], logits)
 	}
-
-	d := at.HeadDim
 	*t = ref.Tile{
 		Rows: d, Cols: panel, K: n, Segs: 1,
-		A: at.vh[(head*at.Keys+from)*d:], ARow: 1, ACol: d, B: logits, InitStride: panel, Dst: acc.out, DstStride: panel,
+		A: at.vh[from*d:], ARow: 1, ACol: d, B: logits, InitStride: panel, Dst: acc.out, DstStride: panel,
 	}
 	if acc.begun {
 		t.Init = acc.out
 	}
-	m.Matrix(t)
+	at.multiply(m, t)
 	acc.begun = true
 }
 
@@ -419,7 +482,7 @@ func (at *attention) addMass(mass []float32, r *Regions) {
 		if len(at.reading(i/len(at.groups), g.label).classes) == 0 {
 			continue
 		}
-		queries := at.queryFrom[g.label+1] - at.queryFrom[g.label]
+		queries := at.queryAt[g.label].n()
 		dst := mass[(i/len(at.groups)*labels+g.label)*labels:]
 		for c, sum := range at.masses[i*labels:][:labels] {
 			dst[c] += float32(sum / float64(queries))

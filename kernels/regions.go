@@ -84,26 +84,33 @@ func (r *Regions) tables() [][][]Rule {
 	return tables
 }
 
-// order sorts tokens by label, keeping their order within one: it returns the tokens, and for each label where its own begin
-// (and, at the end, how many there are).
-func order(tokens []int32, from []int, labels []uint8, n int) ([]int32, []int) {
-	from = append(from[:0], make([]int, n+1)...)
+// extent is where the tokens of a label are in the sorted order.
+type extent struct{ from, to int }
+
+func (e extent) n() int { return e.to - e.from }
+
+// order sorts tokens by label, keeping their order within one: it returns the tokens and where each label's are. These begin at multiples of
+// align; where that leaves gaps, which may be at the end too, the token is -1.
+func order(tokens []int32, at []extent, labels []uint8, n, align int) ([]int32, []extent) {
+	tokens, at = tokens[:0], append(at[:0], make([]extent, n)...)
 	for _, l := range labels {
-		from[l+1]++
+		at[l].to++
 	}
-	for l := range n {
-		from[l+1] += from[l]
+	for l := range at {
+		from := len(tokens)
+		for range ceilDiv(at[l].n(), align) * align {
+			tokens = append(tokens, -1)
+		}
+		at[l] = extent{from, from}
 	}
-	tokens = slices.Grow(tokens[:0], len(labels))[:len(labels)]
-	next := slices.Clone(from)
 	for i, l := range labels {
-		tokens[next[l]] = int32(i)
-		next[l]++
+		tokens[at[l].to] = int32(i)
+		at[l].to++
 	}
-	return tokens, from
+	return tokens, at
 }
 
-// reading is how the queries of one label read the sorted keys: stretches of keys, each of one class. A class has one softmax
+// reading is how the queries of one label read the sorted keys: stretches of keys without gaps, each of one class. A class has one softmax
 // accumulator; regions under the same rule share it.
 type reading struct {
 	stretches []stretch
@@ -124,12 +131,12 @@ type class struct {
 }
 
 // readings works out each label's reading under a table of rules; apart keeps every region in a class of its own, to know its mass.
-func readings(table [][]Rule, keyFrom []int, apart bool) []reading {
+func readings(table [][]Rule, keyAt []extent, apart bool) []reading {
 	all := make([]reading, len(table))
 	for a, rules := range table {
 		rd := &all[a]
 		for c, rule := range rules {
-			s := stretch{keyFrom[c], keyFrom[c+1], -1}
+			s := stretch{keyAt[c].from, keyAt[c].to, -1}
 			if s.from == s.to {
 				continue
 			}
@@ -141,7 +148,7 @@ func readings(table [][]Rule, keyFrom []int, apart bool) []reading {
 				}
 				rd.extremes = rd.extremes || rule.Alpha != 0
 			}
-			if n := len(rd.stretches); n > 0 && rd.stretches[n-1].class == s.class {
+			if n := len(rd.stretches); n > 0 && rd.stretches[n-1].class == s.class && rd.stretches[n-1].to == s.from {
 				rd.stretches[n-1].to = s.to
 			} else {
 				rd.stretches = append(rd.stretches, s)
@@ -154,7 +161,8 @@ func readings(table [][]Rule, keyFrom []int, apart bool) []reading {
 
 // neutral says whether the reading is plain attention. Beta and Target of the only class there is change nothing.
 func (rd *reading) neutral() bool {
-	return len(rd.stretches) == 1 && len(rd.classes) == 1 && rd.classes[0].Alpha == 0
+	blocked := func(s stretch) bool { return s.class < 0 }
+	return len(rd.classes) == 1 && rd.classes[0].Alpha == 0 && !slices.ContainsFunc(rd.stretches, blocked)
 }
 
 // settle works out what the targets come to.

@@ -260,30 +260,49 @@ func flat32(rows [][]float64) []float32 {
 }
 
 func TestAttentionNaN(t *testing.T) {
+	type rule = kernels.Rule
 	s := kernels.AttnShape{N: 1, Heads: 2, HeadDim: 8, Queries: 70, Keys: 150, Scale: .35}
 	width := s.Heads * s.HeadDim
-	r := &kernels.Regions{Query: labels(70, 2), Key: labels(150, 2), Rules: [][]kernels.Rule{{{}, {Alpha: .5}}, {{Target: .4}, {}}}}
-	nan := float32(math.NaN())
+	regions := func(rules [][]rule) *kernels.Regions {
+		return &kernels.Regions{Query: labels(70, 2), Key: labels(150, 2), Rules: rules}
+	}
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	// spoilt is the result with something in q, k and v that is no number.
+	spoilt := func(r *kernels.Regions, spoil func(q, k, v []float32)) func(query, head, c int) float32 {
+		q, k, v := random(70*width), randomSeed(150*width, 2), randomSeed(150*width, 3)
+		spoil(q, k, v)
+		dst := make([]float32, len(q))
+		kernels.Attention(dst, q, k, v, s, r, nil)
+		return func(query, head, c int) float32 { return dst[query*width+head*8+c] }
+	}
+	nans := func(r *kernels.Regions, spoil func(q, k, v []float32)) func(query, head, c int) bool {
+		dst := spoilt(r, spoil)
+		return func(query, head, c int) bool { x := dst(query, head, c); return x != x }
+	}
 	each(t, func(t *testing.T) {
-		for _, regions := range []*kernels.Regions{nil, r} {
-			nans := func(spoil func(q, k, v []float32)) func(query, head, c int) bool {
-				q, k, v := random(70*width), randomSeed(150*width, 2), randomSeed(150*width, 3)
-				spoil(q, k, v)
-				dst := make([]float32, len(q))
-				kernels.Attention(dst, q, k, v, s, regions, nil)
-				return func(query, head, c int) bool { x := dst[query*width+head*8+c]; return x != x }
-			}
-			for _, key := range []int{0, 77, 149} {
-				inQ := nans(func(q, k, v []float32) { q[33*width+3] = nan })
-				inK := nans(func(q, k, v []float32) { k[key*width+3] = nan })
-				inV := nans(func(q, k, v []float32) { v[key*width+3] = nan })
-				for query := range 70 {
-					for c := range 8 {
-						require.Equal(t, query == 33, inQ(query, 0, c), "a query")
-						require.True(t, inK(query, 0, c), "a key reaches every query")
-						require.Equal(t, c == 3, inV(query, 0, c), "a value reaches its channel")
-						require.False(t, inQ(query, 1, c) || inK(query, 1, c) || inV(query, 1, c), "not the other head")
+		for _, s.BF16 = range []bool{false, true} {
+			for _, r := range []*kernels.Regions{nil, regions([][]rule{{{}, {Alpha: .5}}, {{Target: .4}, {}}})} {
+				for _, key := range []int{0, 77, 149} {
+					inQ := nans(r, func(q, k, v []float32) { q[33*width+3] = nan })
+					inK := nans(r, func(q, k, v []float32) { k[key*width+3] = nan })
+					inV := nans(r, func(q, k, v []float32) { v[key*width+3] = nan })
+					infinite := spoilt(r, func(q, k, v []float32) { v[key*width+3] = inf })
+					for query := range 70 {
+						require.Equal(t, inf, infinite(query, 0, 3), "an infinite value")
+						for c := range 8 {
+							require.Equal(t, query == 33, inQ(query, 0, c), "a query")
+							require.True(t, inK(query, 0, c), "a key reaches every query")
+							require.Equal(t, c == 3, inV(query, 0, c), "a value reaches its channel")
+							require.False(t, inQ(query, 1, c) || inK(query, 1, c) || inV(query, 1, c), "not the other head")
+						}
 					}
+				}
+			}
+			blocked := regions([][]rule{{{}, {Block: true}}, {{Block: true}, {}}})
+			for key := 0; key < 150; key += 7 {
+				nans := nans(blocked, func(q, k, v []float32) { k[key*width+3], v[key*width+3] = nan, nan })
+				for query := range 70 {
+					require.Equal(t, blocked.Query[query] == blocked.Key[key], nans(query, 0, 3), "no blocked key reaches a query")
 				}
 			}
 		}

@@ -61,3 +61,22 @@ func PairRows(dst []float32, src []uint16, rows int) {
 		}
 	}
 }
+
+// Join rounds x and y to bfloat16 and joins them to words: those of x are the lower halves, those of y the upper. Two rows are so for the A of
+// Dot that is read down its columns.
+func Join(dst, x, y []float32) {
+	for i := range dst {
+		var lower, upper [1]uint16
+		F32ToBF16(lower[:], x[i:])
+		F32ToBF16(upper[:], y[i:])
+		dst[i] = math.Float32frombits(uint32(lower[0]) | uint32(upper[0])<<16)
+	}
+}
+
+// PanelPairs rounds the first 2·pairs rows of the panel s to bfloat16 and joins each two of them to a row of words, for the B of Dot. These come
+// to stand one after the other from the first row on. Denormal numbers may become zero.
+func PanelPairs(s []float32, pairs int) {
+	for i := range pairs {
+		Join(s[i*Panel:][:Panel], s[2*i*Panel:], s[(2*i+1)*Panel:])
+	}
+}

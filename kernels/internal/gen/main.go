@@ -40,6 +40,8 @@ func main() {
 	if s.wide() {
 		s.pairs()
 		s.pairRows()
+		s.join()
+		s.panelPairs()
 	}
 	s.peak()
 	Generate()

@@ -20,24 +20,27 @@ const (
 
 // matrices writes the micro-kernels: for each width, reading A along its rows (ACol = 1) or down its columns (ARow = 1, "t").
 func (s isa) matrices() {
-	for _, vecs := range s.vecs {
-		s.matrix(vecs, "")
-		if s.wide() {
-			s.matrix(vecs, "dot")
-		}
+	products := []bool{false}
+	if s.wide() {
+		products = append(products, true)
 	}
-	s.matrix(s.vecs[0], "down")
+	for _, dot := range products {
+		for _, vecs := range s.vecs {
+			s.matrix(vecs, dot, false)
+		}
+		s.matrix(s.vecs[0], dot, true)
+	}
 }
 
 // matrix writes the micro-kernels of one width, one for each height of a tile, as one function that goes down a strip: through its tiles of
-// one height and then through those that are a row lower. kind says whether A is read down its columns ("down"), or that they are ref.Dot ("dot").
-func (s isa) matrix(vecs int, kind string) {
+// one height and then through those that are a row lower. dot says that they are ref.Dot, down that A is read down its columns.
+func (s isa) matrix(vecs int, dot, down bool) {
 	name, is := fmt.Sprintf("matrix%d", vecs*s.lanes), "ref.Matrix"
-	switch kind {
-	case "down":
-		name += "t"
-	case "dot":
+	if dot {
 		name, is = fmt.Sprintf("dot%d", vecs*s.lanes), "ref.Dot"
+	}
+	if down {
+		name += "t"
 	}
 	s.text(name, "(p *[16]int)", fmt.Sprintf("is %s for a strip of tiles of 1 to %d rows and of %d columns.", is, s.rows, vecs*s.lanes))
 	strip := pointer("p")
@@ -50,7 +53,7 @@ func (s isa) matrix(vecs int, kind string) {
 			CMPQ(height, operand.Imm(uint64(rows)))
 			JNE(operand.LabelRef(fmt.Sprintf("below%d", rows)))
 		}
-		s.strip(strip, rows, vecs, kind)
+		s.strip(strip, rows, vecs, dot, down)
 		JMP(operand.LabelRef("next"))
 		if rows > 1 {
 			Label(fmt.Sprintf("below%d", rows))
@@ -71,10 +74,10 @@ func (s isa) matrix(vecs int, kind string) {
 
 // strip writes one micro-kernel, which goes down tiles of the same height; in each, rows × vecs accumulators stay in registers over the whole inner
 // index, every step of which loads a row of B and broadcasts one value of A for each row.
-func (s isa) strip(strip reg.Register, rows, vecs int, kind string) {
+func (s isa) strip(strip reg.Register, rows, vecs int, dot, down bool) {
 	vec := func() reg.Register { return s.vec() }
 	multiplyAdd := func(b, a, sum reg.Register) { VFMADD231PS(b, a, sum) }
-	if kind == "dot" {
+	if dot {
 		vec, multiplyAdd = dotRegisters()
 	}
 	label := func(name string) string { return fmt.Sprintf("%s%d", name, rows) }
@@ -107,7 +110,7 @@ func (s isa) strip(strip reg.Register, rows, vecs int, kind string) {
 	var step func() // to the next value of the inner index
 	var a func(i int) operand.Mem
 	var next func() // to the next segment
-	if kind == "down" {
+	if down {
 		p, col := GP64(), field(stripACol)
 		MOVQ(first, p)
 		a = func(i int) operand.Mem { return at(p, i) }

@@ -9,25 +9,30 @@ package x86
 //go:noescape
 func matrix32AVX512(p *[16]int)
 
-// dot32AVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
-//
-//go:noescape
-func dot32AVX512(p *[16]int)
-
 // matrix16AVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
 func matrix16AVX512(p *[16]int)
+
+// matrix32tAVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 32 columns.
+//
+//go:noescape
+func matrix32tAVX512(p *[16]int)
+
+// dot32AVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
+//
+//go:noescape
+func dot32AVX512(p *[16]int)
 
 // dot16AVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
 func dot16AVX512(p *[16]int)
 
-// matrix32tAVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 32 columns.
+// dot32tAVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
 //
 //go:noescape
-func matrix32tAVX512(p *[16]int)
+func dot32tAVX512(p *[16]int)
 
 // expAVX512 is ref.Exp.
 //
@@ -193,6 +198,16 @@ func pairsAVX512(dst *float32, x *float32, n int)
 //
 //go:noescape
 func pairRowsAVX512(dst *float32, src *uint16, pairs int)
+
+// joinAVX512 is ref.Join.
+//
+//go:noescape
+func joinAVX512(dst *float32, x *float32, y *float32, n int)
+
+// panelPairsAVX512 is ref.PanelPairs.
+//
+//go:noescape
+func panelPairsAVX512(p *float32, pairs int)
 
 // peakAVX512 does rounds × 12 multiply-adds of vectors.
 //

@@ -98,13 +98,13 @@ func matrixAVX512(t *ref.Tile) {
 
 func dot(t *ref.Tile) {
 	checkTile(t)
-	if t.ACol != 1 {
-		panic("x86: no loop for products of bfloat16 down the columns of A")
-	}
 	s := stripOf(t, rowsAVX512)
-	if t.Cols == 32 {
+	switch {
+	case t.ACol != 1:
+		dot32tAVX512(s.words())
+	case t.Cols == 32:
 		dot32AVX512(s.words())
-	} else {
+	default:
 		dot16AVX512(s.words())
 	}
 	runtime.KeepAlive(t)

@@ -44,7 +44,7 @@ var AVX512 = ref.Loops{
 var AVX512BF16 = withDots(AVX512)
 
 func withDots(l ref.Loops) ref.Loops {
-	l.Dot, l.Pairs, l.PairRows = dot, pairs, pairRows
+	l.Dot, l.Pairs, l.PairRows, l.Join, l.PanelPairs = dot, pairs, pairRows, binary(joinAVX512), panelPairs
 	l.PeakBF16 = peak(peakBF16AVX512, 32)
 	return l
 }
@@ -328,4 +328,10 @@ func pairRows(dst []float32, src []uint16, rows int) {
 	write(dst[:n/2*ref.Panel])
 	pairRowsAVX512(unsafe.SliceData(dst), unsafe.SliceData(src), n/2)
 	ref.PairRows(dst[n/2*ref.Panel:], src[n*ref.Panel:], rows-n)
+}
+
+func panelPairs(s []float32, n int) {
+	s = s[:2*n*ref.Panel]
+	write(s)
+	panelPairsAVX512(unsafe.SliceData(s), n)
 }
