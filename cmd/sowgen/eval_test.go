@@ -21,7 +21,7 @@ func TestEval(t *testing.T) {
 	require.Contains(t, o.stdout, "scenario style, 1 cases")
 	require.Regexp(t, `kept, dB  +\S+ .*  60`, o.stdout)
 	require.Contains(t, o.stdout, "55.00 %")
-	require.Contains(t, o.stderr, "pictures, about")
+	require.Contains(t, o.stderr, "  0 %  pictures\n")
 	for _, file := range []string{"index.html", "figures.csv", "report.json", "sheet.png", "pictures/text-000-normal.png", "pictures/paste-000-style.png"} {
 		require.FileExists(t, "results/"+file)
 	}

@@ -43,7 +43,7 @@ Each leaves a folder DIR/NAME: index.html shows it all and opens offline; beside
 plot (plot.png). The same seed gives the same figures, but for those of time and memory.
 
 What is finished is kept: after an interruption the same command goes on from there. What was made from other numbers,
-another model or another sowgen is made anew.`,
+another model or by another version of the method is made anew, and in every build what measures time (cost).`,
 		Example: `  sowgen experiment did-base
   sowgen experiment half-head cycles --cases 8 -o /tmp/try
   sowgen experiment all --check --json > experiments.json`,

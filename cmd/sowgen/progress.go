@@ -56,12 +56,29 @@ func stageText(e sow.Event, cycles int) string {
 	return string(e.Stage)
 }
 
+// pace tells how long a run still takes by what it has done since its first event: what was there before took it no time.
+type pace struct {
+	started time.Time
+	from    int64
+}
+
+// startPace begins with a run's first event.
+func startPace(now time.Time, e sow.Event) *pace { return &pace{now, e.Done} }
+
+// left returns how long the rest takes, as far as that is known.
+func (p *pace) left(now time.Time, done, total int64) (left time.Duration, known bool) {
+	if done <= p.from || done >= total {
+		return 0, false
+	}
+	return time.Duration(float64(now.Sub(p.started)) * float64(total-done) / float64(done-p.from)), true
+}
+
 // lines prints a line when something new begins, and every few seconds in between.
 type lines struct {
 	w       io.Writer
 	cycles  int
 	now     func() time.Time
-	started time.Time
+	pace    *pace
 	printed time.Time
 	text    string
 }
@@ -71,19 +88,19 @@ const lineEvery = 5 * time.Second
 
 func (l *lines) event(e sow.Event) {
 	now := l.now()
-	if l.started.IsZero() {
-		l.started = now
+	if l.pace == nil {
+		l.pace = startPace(now, e)
 	}
 	text := stageText(e, l.cycles)
 	if text == l.text && now.Sub(l.printed) < lineEvery {
 		return
 	}
 	l.text, l.printed = text, now
-	left := ""
-	if e.Done > 0 && e.Done < e.Total {
-		left = fmt.Sprintf(", about %.0f s left", now.Sub(l.started).Seconds()*float64(e.Total-e.Done)/float64(e.Done))
+	rest := ""
+	if left, known := l.pace.left(now, e.Done, e.Total); known {
+		rest = fmt.Sprintf(", about %.0f s left", left.Seconds())
 	}
-	fmt.Fprintf(l.w, "%3d %%  %s%s\n", 100*e.Done/max(e.Total, 1), text, left)
+	fmt.Fprintf(l.w, "%3d %%  %s%s\n", 100*e.Done/max(e.Total, 1), text, rest)
 }
 
 func (l *lines) close() {}
@@ -107,6 +124,7 @@ func (b *bar) event(e sow.Event) {
 	b.text.Store(stageText(e, b.cycles))
 	if b.bar == nil {
 		b.container, b.total = mpb.New(b.options...), max(e.Total, 1)
+		pace := startPace(time.Now(), e)
 		b.bar = b.container.AddBar(b.total,
 			mpb.PrependDecorators(
 				decor.Any(func(decor.Statistics) string { return b.text.Load().(string) }, decor.WC{W: 12, C: decor.DindentRight}),
@@ -114,12 +132,21 @@ func (b *bar) event(e sow.Event) {
 			),
 			mpb.AppendDecorators(
 				decor.Elapsed(decor.ET_STYLE_MMSS, decor.WC{W: 6}),
-				decor.OnComplete(decor.AverageETA(decor.ET_STYLE_MMSS, decor.WC{W: 7}), ""),
+				decor.OnComplete(decor.Any(func(s decor.Statistics) string { return clockText(pace.left(time.Now(), s.Current, s.Total)) }, decor.WC{W: 7}), ""),
 			),
 		)
 	}
 	b.full = e.Done >= b.total
 	b.bar.SetCurrent(min(e.Done, b.total-1)) // it is full when the picture is decoded
+}
+
+// clockText is a duration as minutes and seconds, empty if it is not known.
+func clockText(d time.Duration, known bool) string {
+	if !known {
+		return ""
+	}
+	seconds := int(d.Round(time.Second).Seconds())
+	return fmt.Sprintf("%02d:%02d", seconds/60, seconds%60)
 }
 
 func (b *bar) close() {

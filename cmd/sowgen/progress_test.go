@@ -44,6 +44,28 @@ func TestPlainLines(t *testing.T) {
 `, b.String())
 }
 
+// TestPaceOfTheRest: what an earlier run has left does not count as done in no time.
+func TestPaceOfTheRest(t *testing.T) {
+	var b bytes.Buffer
+	clock := time.Unix(0, 0)
+	l := &lines{w: &b, now: func() time.Time { return clock }}
+	for _, done := range []int64{90, 92, 98} {
+		l.event(sow.Event{Stage: "pictures", Done: done, Total: 100})
+		clock = clock.Add(20 * time.Second)
+	}
+	assert.Equal(t, ` 90 %  pictures
+ 92 %  pictures, about 80 s left
+ 98 %  pictures, about 10 s left
+`, b.String())
+	for _, c := range []struct {
+		left  time.Duration
+		known bool
+		want  string
+	}{{0, false, ""}, {59500 * time.Millisecond, true, "01:00"}, {2 * time.Hour, true, "120:00"}} {
+		assert.Equal(t, c.want, clockText(c.left, c.known))
+	}
+}
+
 func TestBar(t *testing.T) {
 	var b bytes.Buffer
 	shown := newBar(2, mpb.WithOutput(&b), mpb.WithAutoRefresh(), mpb.WithWidth(60), mpb.WithRefreshRate(time.Millisecond))

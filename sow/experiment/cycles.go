@@ -34,9 +34,11 @@ var cycles = &Experiment{
 		grey, text := f.gain("grey", []string{"10"}, []string{"0"}), f.gain("probe_text", []string{"10"}, []string{"0"})
 		f.check(grey.High < 0, "grey left, 10 cycles less none: %s", interval(grey))
 		f.check(text.Low > 0, "text, 10 cycles less none: %s", interval(text))
-		for _, figure := range quality {
-			after := f.gain(figure, []string{"20"}, []string{"10"})
-			f.check(within(after), "flat after 10: %s, 20 cycles less 10: %s", title(figure), interval(after))
+		for _, n := range []string{"15", "20"} {
+			for _, figure := range quality {
+				after := f.gain(figure, []string{n}, []string{"10"})
+				f.check(within(after), "flat after 10: %s, %s cycles less 10: %s", title(figure), n, interval(after))
+			}
 		}
 		for _, figure := range quality {
 			if before := f.gain(figure, []string{"10"}, []string{"5"}); !within(before) {

@@ -19,18 +19,16 @@ func TestDesigns(t *testing.T) {
 	defaults, err := sow.Defaults(builtin.Model)
 	require.NoError(t, err)
 	lab := &Lab{Pipeline: &sow.Pipeline{Model: sow.Builtin, Defaults: defaults}, Cases: 3}
-	from, err := lab.origin()
-	require.NoError(t, err)
 	for _, e := range All() {
 		all, err := e.design(context.Background(), lab)
 		require.NoError(t, err, e.Name)
+		known, err := e.keys(lab, all)
+		require.NoError(t, err)
 		names, keys := map[string]bool{}, map[string]bool{}
-		for _, treatment := range all {
+		for i, treatment := range all {
 			require.Len(t, treatment.arm, len(e.factors), e.Name)
-			key, err := from.key(e, &treatment)
-			require.NoError(t, err)
-			require.False(t, names[treatment.name()] || keys[key], "%s: %s", e.Name, treatment.name())
-			names[treatment.name()], keys[key] = true, true
+			require.False(t, names[treatment.name()] || keys[known[i]], "%s: %s", e.Name, treatment.name())
+			names[treatment.name()], keys[known[i]] = true, true
 		}
 		require.NotEmpty(t, names, e.Name)
 	}
@@ -43,9 +41,9 @@ func TestDesigns(t *testing.T) {
 		change(&params)
 		trial := lab.trial([]string{"arm"}, c, params, planner)
 		trial.unit = "case"
-		key, err := from.key(cycles, &trial)
+		keys, err := cycles.keys(lab, []treatment{trial})
 		require.NoError(t, err)
-		return key
+		return keys[0]
 	}
 	same := func(*sow.Params) {}
 	base := key(cases[0], same, plan.Offline{})

@@ -27,7 +27,7 @@ type treatment struct {
 	arm    []string // a value for each factor
 	unit   string
 	repeat int // which of several pictures of the arm on the unit, from 0
-	from   any // whatever decides what comes out, beside the model, the program and the seed; as JSON it is part of what the result is known by
+	from   any // whatever decides what comes out, beside the model, the version and the seed; as JSON it is part of what the result is known by
 	make   making
 }
 
@@ -43,7 +43,7 @@ type Lab struct {
 	Seeds    int  // how many pictures of each case an evaluation makes, each with a seed of its own; 0: one
 	Jobs     int  // pictures at once
 	Again    bool // make what an earlier run has left anew
-	// Progress is told how many of an experiment's pictures there are already, one call at a time; may be nil.
+	// Progress is told how many of an experiment's pictures there are already, one call at a time and the first before any is made; may be nil.
 	Progress func(done, total int)
 }
 

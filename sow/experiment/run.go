@@ -40,13 +40,26 @@ func (e *Experiment) Run(ctx context.Context, lab *Lab, dir string) (*Report, er
 	return f.Report, f.write(dir, s)
 }
 
-// observe returns what comes out of every treatment, in their order, several at a time.
+// observe returns what comes out of every treatment, in their order: what an earlier run has left, and the rest made anew, several at a time.
 func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments []treatment) ([]Observation, error) {
-	from, err := lab.origin()
+	keys, err := e.keys(lab, treatments)
 	if err != nil {
 		return nil, err
 	}
 	observations := make([]Observation, len(treatments))
+	var missing []int
+	for i := range treatments {
+		t := &treatments[i]
+		observations[i] = Observation{Arm: t.arm, Unit: t.unit, Picture: "pictures/" + t.name() + ".png", name: t.name()}
+		kept := false
+		if !lab.Again {
+			observations[i].Figures, kept = s.load(t.name(), keys[i])
+		}
+		if !kept {
+			missing = append(missing, i)
+		}
+	}
+
 	jobs := max(1, lab.Jobs)
 	if e.alone {
 		jobs = 1
@@ -55,33 +68,34 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 	defer stop(nil)
 	var (
 		mu   sync.Mutex
-		done int
+		done = len(treatments) - len(missing)
 		work sync.WaitGroup
 		next = make(chan int)
 	)
-	told := func() {
+	tell := func(more int) {
 		mu.Lock()
 		defer mu.Unlock()
-		done++
+		done += more
 		if lab.Progress != nil {
 			lab.Progress(done, len(treatments))
 		}
 	}
+	tell(0)
 	for range jobs {
 		work.Go(func() {
 			for i := range next {
 				t := &treatments[i]
-				figures, err := e.observeOne(ctx, lab, s, from, t)
+				figures, err := t.observe(ctx, s, keys[i])
 				if err != nil {
 					stop(fmt.Errorf("%s: %w", t.name(), err))
 					continue
 				}
-				observations[i] = Observation{Arm: t.arm, Unit: t.unit, Repeat: t.repeat, Picture: "pictures/" + t.name() + ".png", Figures: figures, name: t.name()}
-				told()
+				observations[i].Figures = figures
+				tell(1)
 			}
 		})
 	}
-	for i := range treatments {
+	for _, i := range missing {
 		if ctx.Err() != nil {
 			break
 		}
@@ -92,17 +106,8 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 	return observations, context.Cause(ctx)
 }
 
-// observeOne returns the figures of a treatment: those that an earlier run has left, or new ones.
-func (e *Experiment) observeOne(ctx context.Context, lab *Lab, s *store, from *origin, t *treatment) (eval.Figures, error) {
-	key, err := from.key(e, t)
-	if err != nil {
-		return nil, err
-	}
-	if !lab.Again {
-		if figures, ok := s.load(t.name(), key); ok {
-			return figures, nil
-		}
-	}
+// observe makes a treatment's picture, measures it and keeps both.
+func (t *treatment) observe(ctx context.Context, s *store, key string) (eval.Figures, error) {
 	img, figures, err := t.make(ctx)
 	if err != nil {
 		return nil, err

@@ -15,8 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sowgen/sowgen/kernels"
-	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/eval"
 	"github.com/sowgen/sowgen/sow/picture"
 )
@@ -83,81 +81,6 @@ func write(path string, content []byte) error {
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
-}
-
-// origin is what everything in a lab is made with.
-type origin struct {
-	Program       string // the digest of the executable
-	Kernels       string
-	Model         string
-	Files         string // the digest of the model's file names, sizes and times
-	Defaults      sow.Params
-	Width, Height int
-	Seed          uint64
-}
-
-func (l *Lab) origin() (*origin, error) {
-	p := l.Pipeline
-	o := &origin{
-		Kernels: kernels.Implementation(), Model: p.Model, Defaults: p.Defaults, Width: p.Defaults.Width, Height: p.Defaults.Height, Seed: l.Seed,
-	}
-	var err error
-	if o.Program, err = program(); err != nil {
-		return nil, err
-	}
-	fsys, err := sow.Folder(p.Model)
-	if err != nil {
-		return nil, err
-	}
-	o.Files, err = digestFiles(fsys)
-	return o, err
-}
-
-// digestFiles returns the digest of a folder's file names, sizes and times.
-func digestFiles(fsys fs.FS) (string, error) {
-	var files strings.Builder
-	err := fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			fmt.Fprintln(&files, path, info.Size(), info.ModTime().UnixNano())
-		}
-		return err
-	})
-	return digest([]byte(files.String())), err
-}
-
-// program returns the digest of the executable: its version says nothing of a change that is being tried.
-func program() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, f)
-	return hex.EncodeToString(sum.Sum(nil)), err
-}
-
-// key is what a treatment's result is known by.
-func (o *origin) key(e *Experiment, t *treatment) (string, error) {
-	text, err := json.Marshal(struct {
-		*origin
-		Experiment string
-		Arm        []string
-		Unit       string
-		From       any
-	}{o, e.Name, t.arm, t.unit, t.from})
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", t.name(), err)
-	}
-	return digest(text), nil
 }
 
 // name is what a treatment's files are called.
