@@ -87,10 +87,12 @@ var parts = &Experiment{
 	},
 	judge: func(f *Findings) {
 		measures := append(append([]string{}, quality...), where)
+		var pairs [][2]string
 		for _, p := range partsOff {
 			if p.than == "" {
 				continue
 			}
+			pairs = append(pairs, [2]string{p.name, p.than})
 			worse, better := f.against(p.name, p.than, measures)
 			if p.name == maskedGuidance || p.name == lateOverwriting {
 				f.note("%s: worse in %s; better in %s.", p.name, listed(worse), listed(better))
@@ -99,7 +101,11 @@ var parts = &Experiment{
 			}
 		}
 		f.note("Where: whether the head lies on the side that the text names.")
+		f.note("The plot has each arm's figures less those of %q, or of %q where the text names a side, case by case.", whole, wholeNamed)
 		f.show(append(measures, "evaluations")...)
+		for _, figure := range quality {
+			f.plotGains(figure, pairs)
+		}
 	},
 }
 

@@ -15,50 +15,67 @@ import (
 	"github.com/sowgen/sowgen/sow/eval"
 )
 
-// panel is a part of an experiment's plot: a figure over a factor, with a line for each value of another one and the intervals.
-type panel struct {
+// panel is a part of an experiment's plot.
+type panel interface {
+	draw(f *Findings) (*plot.Plot, error)
+}
+
+// curve is a panel: a figure over a factor, with a line for each value of another one and the intervals.
+type curve struct {
 	figure string
 	over   string // the factor along the axis; numbers stand at their places, words side by side
 	by     string // the factor that tells the lines apart; "" is none
 }
 
-// plot adds a panel.
+// plot adds a curve.
 func (f *Findings) plot(figure, over, by string) {
-	f.panels = append(f.panels, panel{figure, over, by})
+	f.panels = append(f.panels, &curve{figure, over, by})
 }
 
-// The size of a panel.
+// The size of a panel, and how many stand side by side.
 const (
 	panelWidth  = 12 * vg.Centimeter
 	panelHeight = 8 * vg.Centimeter
+	panelsInRow = 3
 )
 
 var inks = []color.NRGBA{{31, 119, 180, 255}, {214, 39, 40, 255}, {44, 160, 44, 255}, {148, 103, 189, 255}, {255, 127, 14, 255}, {80, 80, 80, 255}, {23, 190, 207, 255}}
 
-// drawPlot returns the panels side by side as a PNG, nil without panels.
+// drawPlot returns the panels in rows as a PNG, nil without panels.
 func (f *Findings) drawPlot() ([]byte, error) {
 	if len(f.panels) == 0 {
 		return nil, nil
 	}
-	row := make([]*plot.Plot, len(f.panels))
-	for i := range f.panels {
-		p, err := f.panels[i].draw(f)
+	columns := min(len(f.panels), panelsInRow)
+	var rows [][]*plot.Plot // of one length: what the last has not is nil
+	for i, panel := range f.panels {
+		if i%columns == 0 {
+			rows = append(rows, make([]*plot.Plot, columns))
+		}
+		p, err := panel.draw(f)
 		if err != nil {
 			return nil, err
 		}
-		row[i] = p
+		rows[i/columns][i%columns] = p
 	}
-	canvas := vgimg.NewWith(vgimg.UseWH(panelWidth*vg.Length(len(row)), panelHeight), vgimg.UseDPI(96))
-	tiles := draw.Tiles{Rows: 1, Cols: len(row), PadX: vg.Millimeter * 4, PadTop: vg.Millimeter * 2, PadRight: vg.Millimeter * 3, PadBottom: vg.Millimeter, PadLeft: vg.Millimeter}
-	for i, c := range plot.Align([][]*plot.Plot{row}, tiles, draw.New(canvas))[0] {
-		row[i].Draw(c)
+	canvas := vgimg.NewWith(vgimg.UseWH(panelWidth*vg.Length(columns), panelHeight*vg.Length(len(rows))), vgimg.UseDPI(96))
+	tiles := draw.Tiles{
+		Rows: len(rows), Cols: columns, PadX: vg.Millimeter * 4, PadY: vg.Millimeter * 4,
+		PadTop: vg.Millimeter * 2, PadRight: vg.Millimeter * 3, PadBottom: vg.Millimeter, PadLeft: vg.Millimeter,
+	}
+	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
+		for j, c := range row {
+			if rows[i][j] != nil {
+				rows[i][j].Draw(c)
+			}
+		}
 	}
 	var png bytes.Buffer
 	_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(&png)
 	return png.Bytes(), err
 }
 
-func (p *panel) draw(f *Findings) (*plot.Plot, error) {
+func (p *curve) draw(f *Findings) (*plot.Plot, error) {
 	out := plot.New()
 	out.Title.Text, out.X.Label.Text = title(p.figure), p.over
 	out.Add(plotter.NewGrid())

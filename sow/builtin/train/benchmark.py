@@ -17,6 +17,12 @@ ACROSS, DOWN, SIDE = 9, 8, 64
 FILL = .92
 
 
+def pupils(p):
+    """Where draw_face puts them."""
+    gap = p.r * (.88 if p.kind in ("girl", "boy") else .8) * .45
+    return [(p.x + side * gap, p.y + p.r * .13) for side in (-1, 1)]
+
+
 def main(folder):
     sheet, heads = Image.new("RGBA", (ACROSS * SIDE, DOWN * SIDE)), []
     for k in range(ACROSS * DOWN):
@@ -25,7 +31,7 @@ def main(folder):
         pixels = np.dstack([np.where(kept[..., None], np.asarray(image), 128), np.where(kept, 255, 0)]).astype(np.uint8)
         sheet.paste(Image.fromarray(pixels), (k % ACROSS * SIDE, k // ACROSS * SIDE))
         heads.append({"seed": FIRST + k, "skin": list(p.skin), "kind": p.kind, "hair": p.hair, "hat": p.hat or "none", "glasses": "yes" if p.glasses else "no",
-                      "beard": "yes" if p.beard else "no"})
+                      "beard": "yes" if p.beard else "no", "pupils": [[round(v, 2) for v in at] for at in pupils(p)]})
     sheet.save(f"{folder}/heads.png", optimize=True)
     with open(f"{folder}/heads.json", "w") as f:
         f.write("[\n" + ",\n".join(" " + json.dumps(h) for h in heads) + "\n]\n")
