@@ -90,7 +90,7 @@ struct RowState {
     float high, low; // the row's largest and smallest logit, if they are asked for
     float shift;     // what the present segment's rule adds
 
-    __device__ __forceinline__ void reset() { top = LOWEST, sum = 0, part = 0; }
+    __device__ __forceinline__ void reset() { top = LOWEST, sum = 0; }
     __device__ __forceinline__ void begin(const Segment& s) {
         part = 0;
         shift = s.beta;

@@ -27,17 +27,21 @@ __device__ __forceinline__ void logits(float s[4][4], QKTile& tile, const Readin
     for (int i = 0; i < 4; i++)
         UNROLL
         for (int j = 0; j < 4; j++) s[i][j] = 0;
-    const float* const key = k + (lane() < count ? static_cast<uint64>(r.key(first + lane())) * width : 0);
+    // A key or a query that is not there has no columns.
+    const uint32 key_end = lane() < count ? d : 0;
+    const float* const key = k + (key_end > 0 ? static_cast<uint64>(r.key(first + lane())) * width : 0);
+    uint32 query_end[2];
     const float* query[2];
     UNROLL
     for (int i = 0; i < 2; i++) {
         const int row = lane() + 32 * i;
-        query[i] = q + (row < r.task.count ? static_cast<uint64>(r.query(r.task.first + row)) * width : 0);
+        query_end[i] = row < r.task.count ? d : 0;
+        query[i] = q + (query_end[i] > 0 ? static_cast<uint64>(r.query(r.task.first + row)) * width : 0);
     }
     for (uint32 c = 0; c < d; c += CHUNK) {
         __syncthreads(); // the tile's last readers are done
         const uint32 col = 4 * warp;
-        float4 x = quad(key, c + col, lane() < count ? d : 0, wide);
+        float4 x = quad(key, c + col, key_end, wide);
         tile.k[col][place_of(lane())] = x.x;
         tile.k[col + 1][place_of(lane())] = x.y;
         tile.k[col + 2][place_of(lane())] = x.z;
@@ -45,7 +49,7 @@ __device__ __forceinline__ void logits(float s[4][4], QKTile& tile, const Readin
         UNROLL
         for (int i = 0; i < 2; i++) {
             const uint32 row = lane() + 32 * i;
-            x = quad(query[i], c + col, static_cast<int>(row) < r.task.count ? d : 0, wide);
+            x = quad(query[i], c + col, query_end[i], wide);
             tile.q[col][row] = x.x;
             tile.q[col + 1][row] = x.y;
             tile.q[col + 2][row] = x.z;
@@ -154,10 +158,10 @@ __device__ __forceinline__ void attention_f32(float* dst, const float* q, const 
             for (int j = 0; j < 4; j++) store4(&ps[tx + 8 * j][4 * ty], make_float4(s[0][j], s[1][j], s[2][j], s[3][j]));
             UNROLL
             for (int i = 0; i < 2 * G; i++) {
-                const uint32 at = threadIdx.x + i * THREADS, key = at / (8 * G), col = at % (8 * G) * 4;
+                const uint32 at = threadIdx.x + i * THREADS, key = at / (8 * G), col = at % (8 * G) * 4, end = key < count ? d : 0;
                 // Keys behind the segment are zero: their probability is, and 0·NaN would not be.
-                const float* const from = v + (key < count ? static_cast<uint64>(r.key(first + key)) * width : 0);
-                store4(&vs[key][col], quad(from, column + col, key < count ? d : 0, wide));
+                const float* const from = v + (end > 0 ? static_cast<uint64>(r.key(first + key)) * width : 0);
+                store4(&vs[key][col], quad(from, column + col, end, wide));
             }
             __syncthreads();
             UNROLL_4

@@ -77,7 +77,7 @@ struct HalfAttention {
         }
         for (uint32 at = threadIdx.x; at < KEYS * COLUMNS / 2; at += THREADS) { // two at a time
             const uint32 key = at / (COLUMNS / 2), here = at % (COLUMNS / 2) * 2, col = column + here, end = key < count ? d : 0;
-            const float* const x = key < count ? row(from, first + key) : nullptr;
+            const float* const x = end > 0 ? row(from, first + key) : nullptr;
             *reinterpret_cast<uint32*>(&to[key][here]) = Format::pair(col < end ? x[col] : 0, col + 1 < end ? x[col + 1] : 0);
         }
     }
@@ -86,9 +86,8 @@ struct HalfAttention {
     __device__ __forceinline__ void load_queries(uint32 column) {
         for (uint32 at = threadIdx.x; at < QUERIES * COLUMNS / 4; at += THREADS) {
             const int row = at / (COLUMNS / 4);
-            const uint32 col = at % (COLUMNS / 4) * 4;
-            const bool there = row < r.task.count;
-            const float4 x = quad(q + (there ? static_cast<uint64>(r.query(r.task.first + row)) * width : 0), column + col, there ? d : 0, wide);
+            const uint32 col = at % (COLUMNS / 4) * 4, end = row < r.task.count ? d : 0;
+            const float4 x = quad(q + (end > 0 ? static_cast<uint64>(r.query(r.task.first + row)) * width : 0), column + col, end, wide);
             *reinterpret_cast<uint2*>(&tile.q[row][col]) = make_uint2(Format::pair(x.x, x.y), Format::pair(x.z, x.w));
         }
     }
@@ -136,7 +135,7 @@ __device__ __forceinline__ void attention_half(float* dst, const float* q, const
     const uint32 part = blockIdx.y * COLUMNS; // of v's columns
 
     HalfAttention<Format, COLUMNS, KEYS> block{tile, r, q, k, v, width, d, aligned16(q) && aligned16(k) && aligned16(v) && d % 4 == 0};
-    if (d <= COLUMNS) block.load_queries(0);
+    block.load_queries(0);
 
     float acc[COLUMNS / 8][4]; // result [columns / 8][fragment]
     RowState row[2];           // g and g+8

@@ -47,8 +47,10 @@ struct Epilogue {
             if (residual) v[j] += residual[at + j];
         }
         if (column + COUNT <= n && reinterpret_cast<uint64>(dst + at) % (4 * COUNT) == 0) {
-            if (COUNT == 4) store4(dst + at, make_float4(v[0], v[1], v[2], v[3]));
-            if (COUNT == 2) *reinterpret_cast<float2*>(dst + at) = make_float2(v[0], v[1]);
+            if (COUNT == 4)
+                store4(dst + at, make_float4(v[0], v[1], v[2], v[3]));
+            else
+                *reinterpret_cast<float2*>(dst + at) = make_float2(v[0], v[1]);
             return;
         }
         UNROLL

@@ -106,6 +106,9 @@ func TestFormats(t *testing.T) {
 		x[i] *= []float32{1, 1e-5, 1e-7, 1e4, 1e5, 6e-8}[i%6]
 	}
 	x[7], x[8], x[9] = float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())
+	for i, bits := range []uint32{0x7f800001, 0x7fffffff, 0xffffffff} { // of which rounding could make an infinity or a zero
+		x[10+i] = math.Float32frombits(bits)
+	}
 	for _, f := range formats[1:] {
 		for _, n := range []int{1, 5, len(x)} {
 			narrow, wide := b.room(n), b.room(n)
@@ -219,6 +222,8 @@ func TestAttentions(t *testing.T) {
 		{{Alpha: 0.5, Beta: 1, Target: 0.3}, {Alpha: -0.5}, block}, {{}, {Beta: 2}, {Target: 0.1}}, {{}, block, {Alpha: 1}},
 	}}
 	regions.PerHead = [][][]kernels.Rule{nil, {{{}, {Target: 0.5}, {Target: 0.6}}, {block, block, block}, {{Alpha: -1}, {}, {}}}}
+	blocked := &kernels.Regions{Query: labels[:1], Key: labels[:1], Rules: [][]kernels.Rule{{block}}}
+	alone := &kernels.Regions{Query: make([]uint8, 5), Key: make([]uint8, 5), Rules: [][]kernels.Rule{{{}}}}
 	for _, f := range formats {
 		for _, test := range []struct {
 			kernels.AttnShape
@@ -227,9 +232,12 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 7, Keys: 3}, nil},
 			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 40, Queries: 66, Keys: 130}, nil},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 64, Queries: 70, Keys: 70, Causal: true}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 70, Keys: 13, Causal: true}, nil}, // queries behind the last key
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 80, Queries: 65, Keys: 33}, nil},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 160, Queries: 9, Keys: 65}, nil},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 330, Queries: 9, Keys: 40}, nil}, // in three parts
+			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 1, Keys: 1}, blocked},
+			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 5, Keys: 5}, alone}, // a plan shorter than a tile
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
 			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 170, Queries: 77, Keys: 77}, regions},
 		} {
@@ -237,17 +245,37 @@ func TestAttentions(t *testing.T) {
 				if masses && test.r == nil {
 					continue
 				}
-				t.Run(fmt.Sprint(f, test.AttnShape, masses), func(t *testing.T) { newBench(t).attend(f, test.AttnShape, test.r, masses) })
+				t.Run(fmt.Sprint(f, test.AttnShape, masses), func(t *testing.T) {
+					b, c := newBench(t), test.Heads*test.HeadDim
+					q, k, v := b.random(test.N*test.Queries*c), b.random(test.N*test.Keys*c), b.random(test.N*test.Keys*c)
+					b.attend(f, test.AttnShape, test.r, masses, f.rounded(q), f.rounded(k), f.rounded(v))
+				})
 			}
 		}
 	}
 }
 
+// TestExtremes: a row's largest and smallest logit are of keys that there are. All logits have the sign with which a zero, of what fills up a tile, would be one.
+func TestExtremes(t *testing.T) {
+	for _, f := range formats {
+		for _, sign := range []float32{1, -1} {
+			t.Run(fmt.Sprint(f, sign), func(t *testing.T) {
+				b := newBench(t)
+				s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 3, Keys: 3}
+				r := &kernels.Regions{Query: []uint8{0, 1, 0}, Key: []uint8{1, 0, 1}, Rules: [][]kernels.Rule{{{Alpha: -0.5 * sign}, {}}, {{}, {Alpha: -1 * sign}}}}
+				q, k, v := b.random(24), b.random(24), b.random(24)
+				for i := range q {
+					q[i], k[i] = max(q[i], -q[i]), sign*max(k[i], -k[i])
+				}
+				b.attend(f, s, r, false, f.rounded(q), f.rounded(k), f.rounded(v))
+			})
+		}
+	}
+}
+
 // attend compares an attention with the dense formula of numbers already rounded. What is left is the rounding of each probability, and float32's.
-func (b bench) attend(f Format, s kernels.AttnShape, r *kernels.Regions, masses bool) {
+func (b bench) attend(f Format, s kernels.AttnShape, r *kernels.Regions, masses bool, q, k, v []float32) {
 	s.Scale = float32(1 / math.Sqrt(float64(s.HeadDim)))
-	c := s.Heads * s.HeadDim
-	q, k, v := f.rounded(b.random(s.N*s.Queries*c)), f.rounded(b.random(s.N*s.Keys*c)), f.rounded(b.random(s.N*s.Keys*c))
 	want, mass := kerneltest.Attention(q, k, v, s, r)
 	size := make([]float32, len(v)) // of what is added up
 	for i, x := range v {

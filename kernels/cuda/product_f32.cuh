@@ -71,7 +71,7 @@ struct ColumnsSide {
         UNROLL
         for (int i = 0; i < T::SLOTS; i++) {
             const uint32 row = k0 + quad_of(i) / (T::EDGE / 4), col = column + quad_of(i) % (T::EDGE / 4) * 4;
-            held[i] = quad(b + static_cast<uint64>(row < k ? row : 0) * ld, col, row < k ? n : 0, wide);
+            held[i] = quad(b + static_cast<uint64>(row) * ld, col, row < k ? n : 0, wide);
         }
     }
 

@@ -65,7 +65,7 @@ __device__ __forceinline__ void product_half(TileHalf<DOWN, ACROSS, ROWS, COLUMN
         for (int i = 0; i < T::COPIES; i++) {
             const uint32 at = threadIdx.x + i * T::THREADS, c = at / (T::K / 8), p = at % (T::K / 8) * 8;
             const bool there = column + c < out.n && k0 + p < pitch; // else zero: it adds nothing
-            copy16(&tile[c][p], b + (there ? static_cast<uint64>(column + c) * pitch + k0 + p : 0), there);
+            copy16(&tile[c][p], b + static_cast<uint64>(column + c) * pitch + k0 + p, there);
         }
     };
 

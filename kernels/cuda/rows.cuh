@@ -28,7 +28,7 @@ struct MatrixRows {
         for (int i = 0; i < SLOTS; i++) {
             const uint32 r = first + i * step;
             end[i] = r < rows ? k : 0;
-            row[i] = a + static_cast<uint64>(r < rows ? r : 0) * ld;
+            row[i] = a + static_cast<uint64>(r) * ld;
         }
     }
 

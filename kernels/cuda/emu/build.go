@@ -10,21 +10,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
 )
 
-// Source is the folder of the kernels, kernels/cuda, Notes that of the versions that came before them, and Faulty that of kernels that do what the
-// emulator has to notice.
+// Source is the folder of the kernels, kernels/cuda, and Faulty that of kernels that do what the emulator has to notice.
 func Source() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(file))
 }
-func Notes() string  { return filepath.Join(Source(), "notes") }
 func Faulty() string { return filepath.Join(Source(), "emu", "testdata") }
 
 // common is how everything is compiled: for this machine, with the floating-point rules of CUDA's compiler.
@@ -40,11 +38,25 @@ var checked = []string{
 	"-fsanitize=kernel-address,alignment", "--param", "asan-instrumentation-with-call-threshold=0", "--param", "asan-globals=0", "--param", "asan-stack=0",
 }
 
-// Build returns the folder of a driver that runs the kernels of the given folders, with their PTX in ptx below them if there is any, and of the given files,
-// each of which stands for a kernel file of a folder before it, to be compiled once and run a little; include is where cuda.h lies. It is in the
-// user's cache folder, and what has not changed is not compiled again, wherever it lies. Without checks it is several times as fast, and a
-// kernel that goes astray is not noticed, or kills the program.
+// Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it; include is where cuda.h lies.
+// It is in the user's cache folder, and what has not changed is not compiled again, wherever it lies. Without checks it is several times as fast,
+// and a kernel that goes astray is not noticed, or kills the program.
 func Build(include string, checks bool, sources ...string) (folder string, err error) {
+	return build(include, checks, Part{}, sources)
+}
+
+// Part is a kernel file that stands for the one of its name, of which only some kernels are compiled, to be run a little.
+type Part struct {
+	File    string
+	Kernels *regexp.Regexp // what their names match
+}
+
+// BuildPart is [Build], with every check, for a part.
+func BuildPart(include string, part Part, sources ...string) (folder string, err error) {
+	return build(include, true, part, sources)
+}
+
+func build(include string, checks bool, part Part, sources []string) (folder string, err error) {
 	if _, err := exec.LookPath("g++"); err != nil {
 		return "", errors.New("the emulated driver wants g++")
 	}
@@ -65,14 +77,6 @@ func Build(include string, checks bool, sources ...string) (folder string, err e
 	}
 	var kernels []string
 	for _, source := range sources {
-		if strings.HasSuffix(source, ".cu") {
-			for i, path := range kernels {
-				if filepath.Base(path) == filepath.Base(source) {
-					kernels[i] = source
-				}
-			}
-			continue
-		}
 		found, err := filepath.Glob(filepath.Join(source, "*.cu"))
 		if err != nil {
 			return "", err
@@ -82,11 +86,12 @@ func Build(include string, checks bool, sources ...string) (folder string, err e
 	libraries, faults := make([]string, len(kernels)), make([]error, len(kernels))
 	var group sync.WaitGroup
 	for i, path := range kernels {
-		b := b
-		if slices.Contains(sources, path) {
+		b, of := b, every
+		if filepath.Base(path) == filepath.Base(part.File) {
+			path, of = part.File, part.Kernels
 			b.flags = append(b.flags[:len(b.flags):len(b.flags)], "-O1")
 		}
-		group.Go(func() { libraries[i], faults[i] = b.kernel(path, driver) })
+		group.Go(func() { libraries[i], faults[i] = b.kernels(path, of, driver) })
 	}
 	group.Wait()
 	if err := errors.Join(faults...); err != nil {
@@ -106,6 +111,8 @@ func Build(include string, checks bool, sources ...string) (folder string, err e
 	}
 	return folder, nil
 }
+
+var every = regexp.MustCompile("")
 
 type builder struct {
 	cache, emu, include string
@@ -128,8 +135,8 @@ func (b builder) driver() (string, error) {
 	return b.compile(content, append(args, "-ldl"))
 }
 
-// kernel compiles one source to a library of its own, whose shared memory is its .bss.
-func (b builder) kernel(path, driver string) (string, error) {
+// kernels compiles those of one source that match to a library of its own, whose shared memory is its .bss.
+func (b builder) kernels(path string, of *regexp.Regexp, driver string) (string, error) {
 	digest, err := ptx.Digest(path)
 	if err != nil {
 		return "", err
@@ -141,26 +148,19 @@ func (b builder) kernel(path, driver string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var compiled []string
 	for _, text := range texts {
 		data, err := os.ReadFile(text)
 		if err != nil {
 			return "", err
 		}
-		compiled = append(compiled, string(data))
-	}
-	if len(texts) == 0 {
-		outline, err := ptx.Outline(path)
-		if err != nil {
-			return "", err
-		}
-		compiled = append(compiled, outline)
-	}
-	for _, text := range compiled {
-		for _, e := range ptx.Entries(text) {
+		for _, e := range ptx.Entries(string(data)) {
 			if !names[e.Name] {
 				names[e.Name] = true
-				unit += "ENTRY(" + e.Name + "),\n"
+				entry := "LEFT_OUT"
+				if of.MatchString(e.Name) {
+					entry = "ENTRY"
+				}
+				unit += entry + "(" + e.Name + "),\n"
 				count++
 			}
 		}
@@ -187,9 +187,12 @@ func (b builder) kernel(path, driver string) (string, error) {
 	return b.compile(content, append(args, b.flags...))
 }
 
+// compiler is what the C++ compiler says of itself.
+var compiler = sync.OnceValues(func() ([]byte, error) { return exec.Command("g++", "-v").CombinedOutput() })
+
 // compile returns a library made of content, by the arguments.
 func (b builder) compile(content string, args []string) (string, error) {
-	version, err := exec.Command("g++", "-v").CombinedOutput()
+	version, err := compiler()
 	if err != nil {
 		return "", err
 	}

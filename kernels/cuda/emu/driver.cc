@@ -144,7 +144,7 @@ bool parse(const std::string& text, Module& m) {
         for (int i = 0; i < m.object->count; i++)
             if (m.object->entries[i].name == f.name) f.entry = &m.object->entries[i];
         if (!f.entry) return complain(CUDA_ERROR_INVALID_IMAGE, f.name + " is not in the source"), false;
-        if (f.sizes != std::vector<int>(f.entry->sizes, f.entry->sizes + f.entry->count))
+        if (f.entry->call && f.sizes != std::vector<int>(f.entry->sizes, f.entry->sizes + f.entry->count))
             return complain(CUDA_ERROR_INVALID_IMAGE, f.name + " has other parameters in the PTX than in the source"), false;
         m.functions[f.name] = f;
     }
@@ -414,6 +414,7 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, u
         if (f->sizes[i] == 8 && memory::foreign(slots[i], current)) return complain(CUDA_ERROR_ILLEGAL_ADDRESS, f->name + ": a parameter is another GPU's memory");
         slots[i] = moved(slots[i], f->sizes[i]);
     }
+    if (!f->entry->call) return complain(CUDA_ERROR_NOT_FOUND, f->name + " is left out");
     const Module* home = nullptr;
     for (const Module* m : current->modules)
         if (m->functions.count(f->name) && &m->functions.at(f->name) == f) home = m;

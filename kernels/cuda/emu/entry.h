@@ -43,6 +43,7 @@ struct Caller<kernel> {
 };
 
 #define ENTRY(name) {#name, Caller<name>::call, Caller<name>::count, Caller<name>::sizes}
+#define LEFT_OUT(name) {#name, nullptr, 0, nullptr} // of what is compiled
 
 alignas(128) static char dynamic_shared_bytes[DYNAMIC_SHARED_MEMORY];
 extern "C" __attribute__((visibility("hidden"))) char __bss_start[], _end[];

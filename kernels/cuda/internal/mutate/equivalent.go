@@ -12,8 +12,21 @@ type equivalent struct {
 }
 
 var equivalents = []equivalent{
+	{"attention_f32.cuh", "c < d; c += CHUNK", "<", "<=", "columns behind the head are zeros, which add nothing to a logit"},
+	{"attention_f32.cuh", "first < keys; first += KEYS", "<", "<=", "a tile without a key has no extremes"},
+	{"attention_f32.cuh", "first < end; first += KEYS", "<", "<=", "a tile without a key adds nothing"},
+	{"attention_f32.cuh", "if (r.program.extremes)", "r.program.extremes", "true", "extremes that no rule uses change nothing"},
+	{"attention_half.cuh", "column < d; column += COLUMNS", "<", "<=", "columns behind the head are zeros, which add nothing to a logit"},
+	{"attention_half.cuh", "if (column > 0) fetch", "column > 0", "true", "it only spares fetching again what is there"},
+	{"attention_half.cuh", "if (d > COLUMNS) load_queries", "d > COLUMNS", "true", "it only spares loading again what is there"},
+	{"attention_half.cuh", "first < keys; first += KEYS", "<", "<=", "a tile without a key has no extremes"},
+	{"attention_half.cuh", "first < end; first += KEYS", "<", "<=", "a tile without a key adds nothing"},
+	{"attention_half.cuh", "if (r.program.extremes)", "r.program.extremes", "true", "extremes that no rule uses change nothing"},
 	{"picture.cuh", "picture[i] = pictures + (there", "there", "true", "a row that is not there lies far outside the picture, so that nothing is read at its address"},
 	{"picture.cuh", "y[i] = there ?", "there", "true", "a row that is not there begins at the first picture, which may be read, and its products are not stored"},
+	{"product_f32.cuh", "if (s + 1 < steps) {", "s + 1 < steps", "true", "it only spares bringing in zeros for a step that nobody takes"},
+	{"product_half.cuh", "if (s + 1 < steps) {", "s + 1 < steps", "true", "it only spares bringing in zeros for a step that nobody takes"},
+	{"walk.cuh", "if (extent == 1)", "extent == 1", "false", "it only spares a division by 1"},
 }
 
 // equivalent finds a mutant's entry.

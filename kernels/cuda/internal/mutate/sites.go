@@ -111,8 +111,9 @@ func (s *scanner) barriers() {
 
 var (
 	ifWord = regexp.MustCompile(`\bif \(`)
-	// leaves is what a guard does that stands before what it protects, or a mask.
-	leaves = regexp.MustCompile(`^\s*(return|continue|break|return 0|return nullptr|[\w\[\]]+ = -inf\(\));`)
+	// leaves is what a guard does that stands before what it protects, or a mask; a wide read is not, it is protected itself.
+	leaves = regexp.MustCompile(`^\s*(return( [^;]*)?|continue|break|[\w\[\]]+ = -inf\(\));`)
+	reads  = regexp.MustCompile(`^\s*return load4`)
 )
 
 // ifs: what a guard keeps from happening happens. Where it stands before an if's statement each term that has to hold holds; where it
@@ -123,7 +124,7 @@ func (s *scanner) ifs() {
 		to := closing(s.kernel, from)
 		all := split(s.kernel, from, to, "||")
 		switch {
-		case leaves.MatchString(s.kernel[to+1:]):
+		case leaves.MatchString(s.kernel[to+1:]) && !reads.MatchString(s.kernel[to+1:]):
 			for _, term := range all {
 				s.add("guard", term[0], term[1], "false")
 			}

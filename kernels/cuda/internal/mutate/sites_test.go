@@ -19,6 +19,8 @@ __global__ void kernel() {
     const uint32 left = n - first < KEYS ? n - first : KEYS; // if (comment)
     if (row >= rows) return;
     if (row < 0 || col < 0) return nullptr;
+    if (wide) return load4(x);
+    if (!wide) return make_float4(0, 0, 0, 0);
     for (uint32 i = row; i < n; i += STEP)
         for (int j = 0; j < KEYS; j++)
             if (i + 1 < n && wide) dst[i] = there ? x[i] : 0;
@@ -38,12 +40,14 @@ func TestSites(t *testing.T) {
 		"10 guard: row >= rows → false",
 		"11 guard: row < 0 → false",
 		"11 guard: col < 0 → false",
-		"12 guard: < → <=",
-		"14 guard: i + 1 < n → true",
-		"14 guard: wide → true",
-		"14 guard: there → true",
-		"15 guard: causal && key > query → false",
-		"16 barrier: __syncthreads(); → ;",
+		"12 guard: wide → true",
+		"13 guard: !wide → false",
+		"14 guard: < → <=",
+		"16 guard: i + 1 < n → true",
+		"16 guard: wide → true",
+		"16 guard: there → true",
+		"17 guard: causal && key > query → false",
+		"18 barrier: __syncthreads(); → ;",
 	}, got)
 }
 

@@ -3,16 +3,17 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/sowgen/sowgen/kernels/cuda/emu"
 )
 
-// check is a part of the tests, by the kernel file that it runs.
+// check is a part of the tests, by the kernels that it runs.
 type check struct {
-	kernel string // without .cu
-	tests  string // the binary of a package under test
-	run    string // -test.run
+	source  string // their file, without .cu
+	kernels string // what their names match
+	tests   string // the binary of a package under test
+	run     string // -test.run
 }
 
 const (
@@ -23,32 +24,31 @@ const (
 // checks returns the parts of the tests that cover a source, the quick ones first.
 func checks(file string) ([]check, error) {
 	all := map[string][]check{
-		"attention.cuh":      append(attention("f32"), attention("f16")...),
-		"attention.cu":       {{"attention", kernelTests, "TestAttentions/f32_.*true"}, {"attention", suiteTests, "TestCUDA/Regions"}},
+		"attention.cuh":      attention("f32"),
+		"attention.cu":       {{"attention", "", kernelTests, "TestAttentions/f32_.*true"}, {"attention", "", suiteTests, "TestCUDA/Regions"}},
 		"attention_f32.cuh":  attention("f32"),
-		"attention_half.cuh": attention("(f16|bf16)"),
-		"async.cuh":          product("gemm", "(f16|bf16)"),
-		"conv.cu":            product("conv", "(f32|f16|bf16)"),
-		"convert.cu":         {unaligned("convert"), {"convert", kernelTests, "TestFormats"}},
-		"copy.cu":            {unaligned("copy"), {"copy", suiteTests, "TestCUDA/(Strided|Place|Gather)"}},
-		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", suiteTests, "TestCUDA/(Unary|Binary)"}},
-		"epilogue.cuh":       append(product("gemm", "(f32|f16|bf16)"), product("conv", "(f32|f16|bf16)")...),
-		"gemm.cu":            product("gemm", "(f32|f16|bf16)"),
-		"half.cuh":           {{"convert", kernelTests, "TestFormats"}},
-		"math.cuh":           {{"elementwise", suiteTests, "TestCUDA/(Unary|Binary)"}, {"softmax", suiteTests, "TestCUDA/Softmax"}},
-		"mma.cuh":            append(product("gemm", "(f16|bf16)"), attention("f16")...),
+		"attention_half.cuh": attention("f16"),
+		"conv.cu":            append(product("conv", "f32"), product("conv", "f16")...),
+		"convert.cu":         {unaligned("convert"), {"convert", "", kernelTests, "TestFormats"}},
+		"copy.cu":            {unaligned("copy"), {"copy", "", suiteTests, "TestCUDA/(Strided|Place|Gather)"}},
+		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
+		"epilogue.cuh":       append(product("gemm", "f32"), product("gemm", "f16")...),
+		"gemm.cu":            append(product("gemm", "f32"), product("gemm", "f16")...),
+		"half.cuh":           {{"convert", "", kernelTests, "TestFormats"}},
+		"math.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
+		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),
 		"norm.cu":            norm(),
-		"pack.cu":            {{"pack", suiteTests, "TestCUDA/(Linear|Conv2D)"}, {"pack", kernelTests, "TestActivations"}},
-		"picture.cuh":        product("conv", "(f32|f16|bf16)"),
+		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}},
+		"picture.cuh":        append(product("conv", "f32"), product("conv", "f16")...),
 		"product_f32.cuh":    append(product("gemm", "f32"), product("conv", "f32")...),
-		"product_half.cuh":   append(product("gemm", "(f16|bf16)"), product("conv", "(f16|bf16)")...),
-		"reduce.cu":          {{"reduce", suiteTests, "TestCUDA/Reduce"}},
-		"rows.cuh":           append(product("gemm", "(f32|f16)"), attention("f32")...),
-		"softmax.cu":         {{"softmax", suiteTests, "TestCUDA/Softmax"}},
-		"upsample.cu":        {unaligned("upsample"), {"upsample", suiteTests, "TestCUDA/UpsampleNearest"}},
-		"walk.cuh":           {{"copy", suiteTests, "TestCUDA/Strided"}, {"elementwise", suiteTests, "TestCUDA/Binary"}},
-		"warp.cuh":           {{"softmax", suiteTests, "TestCUDA/Softmax"}, {"norm", suiteTests, "TestCUDA/LayerNorm"}},
-		"device.cuh":         {{"reduce", suiteTests, "TestCUDA/Reduce"}},
+		"product_half.cuh":   append(product("gemm", "f16"), product("conv", "f16")...),
+		"reduce.cu":          {{"reduce", "", suiteTests, "TestCUDA/Reduce"}},
+		"rows.cuh":           slices.Concat(product("gemm", "f32"), product("gemm", "f16"), attention("f32")),
+		"softmax.cu":         {{"softmax", "", suiteTests, "TestCUDA/Softmax"}},
+		"upsample.cu":        {unaligned("upsample"), {"upsample", "", suiteTests, "TestCUDA/UpsampleNearest"}},
+		"walk.cuh":           {{"copy", "", suiteTests, "TestCUDA/Strided"}, {"elementwise", "", suiteTests, "TestCUDA/Binary"}},
+		"warp.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"norm", "", suiteTests, "TestCUDA/LayerNorm"}},
+		"device.cuh":         {{"reduce", "", suiteTests, "TestCUDA/Reduce"}},
 	}
 	found, ok := all[file]
 	if !ok {
@@ -57,34 +57,48 @@ func checks(file string) ([]check, error) {
 	return found, nil
 }
 
-func unaligned(kernel string) check { return check{kernel, kernelTests, "TestUnaligned/" + kernel} }
+func unaligned(source string) check { return check{source, "", kernelTests, "TestUnaligned/" + source} }
 
 func norm() []check {
 	return []check{
-		unaligned("norm"), {"norm", suiteTests, "TestCUDA/LayerNorm"}, {"norm", suiteTests, "TestCUDA/GroupNorm/.*(2_3_8|2_7_13_6)"}, {"norm", suiteTests, "TestCUDA/GroupNorm"},
+		unaligned("norm"), {"norm", "", suiteTests, "TestCUDA/LayerNorm"}, {"norm", "", suiteTests, "TestCUDA/GroupNorm/.*(2_3_8|2_7_13_6)"},
+		{"norm", "", suiteTests, "TestCUDA/GroupNorm/.*1_25_41"},
 	}
 }
 
-// product is the checks of a kernel of products in some formats.
-func product(kernel, formats string) (all []check) {
-	tests := map[string]string{"gemm": "_1_1_1_0_0_0_0}", "conv": "{(2|1_[^1]*_(9|5|13)_)"}[kernel]
-	all = append(all, check{kernel, kernelTests, "TestProducts/" + formats + ".*" + tests}, check{kernel, kernelTests, "TestUnaligned/" + kernel})
-	if kernel == "conv" {
-		all = append(all, check{kernel, kernelTests, "TestNaNStaysInItsWindow"})
-	}
+// product is the checks of a kernel of products in a format.
+func product(kernel, format string) (all []check) {
+	kernels := kernel + "_.*" + format
+	of := func(tests string) { all = append(all, check{kernel, kernels, kernelTests, tests}) }
 	if kernel == "gemm" {
-		all = append(all, check{kernel, kernelTests, "TestActivations/" + formats})
+		of("TestProducts/" + format + "_.*_1_1_1_0_0_0_0}") // one tap is a matrix product
+		of("TestActivations/" + format + "_")
+		of("TestUnaligned/gemm_gemm_.*" + format)
+		if format == "f32" {
+			all = append(all, check{kernel, kernels, suiteTests, "TestCUDA/MatMul"})
+		}
+		return all
 	}
-	if strings.Contains(formats, "f32") {
-		all = append(all, check{kernel, suiteTests, map[string]string{"gemm": "TestCUDA/(Linear|MatMul)", "conv": "TestCUDA/Conv2D"}[kernel]})
+	of("TestProducts/" + format + "_{(2|1_8|1_6)")
+	of("TestNaNStaysInItsWindow/" + format)
+	if format == "f32" {
+		of("TestUnaligned/conv")
 	}
+	of("TestProducts/" + format + "_{1_15")
 	return all
 }
 
-func attention(format string) []check {
-	all := []check{{"attention", kernelTests, "TestAttentions/" + format + "_"}, {"attention", kernelTests, "TestUnaligned/attention"}}
+// attention is the checks of attention in a format, those of narrow heads first.
+func attention(format string) (all []check) {
+	narrow, kernels := "attention_("+format+"_64|mass)", "attention_("+format+"|mass)"
+	all = []check{
+		{"attention", narrow, kernelTests, "TestAttentions/" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
+		{"attention", narrow, kernelTests, "TestExtremes/" + format},
+		{"attention", narrow, kernelTests, "TestUnaligned/attention_.*" + format},
+		{"attention", kernels, kernelTests, "TestAttentions/" + format + "_"},
+	}
 	if format == "f32" {
-		all = append(all, check{"attention", suiteTests, "TestCUDA/(Attention|Regions|RegionsPerHead)"})
+		all = append(all, check{"attention", kernels, suiteTests, "TestCUDA/(Attention|Regions|RegionsPerHead)"})
 	}
 	return all
 }

@@ -117,17 +117,12 @@ type answer struct {
 	err  error
 }
 
-// ask asks ptxas about a module.
+// ask asks ptxas.
 func ask(bin, module, arch string) answer {
 	path := filepath.Join("ptx", module+".sm_80.ptx")
 	if _, err := os.Stat(path); err != nil {
 		path = filepath.Join("ptx", module+".sm_75.ptx")
 	}
-	return askFile(bin, path, arch)
-}
-
-// askFile asks it about a PTX file.
-func askFile(bin, path, arch string) answer {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return answer{err: err}

@@ -104,11 +104,9 @@ func (w *work) attention(n, heads, d, queries, keys int) {
 }
 
 func (w *work) groupNorm(n, cells, c int) {
-	shape := fmt.Sprintf("%d × %d × %d", n, cells, c)
-	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32}).Launches(0, 0, 0, 0, 0, 0) {
-		w.add(l, shape)
+	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32, SiLU: true}).Launches(0, 0, 0, 0, 0) {
+		w.add(l, fmt.Sprintf("%d × %d × %d", n, cells, c))
 	}
-	w.add(cuda.ScaleChannels(0, 0, 0, 0, n, cells, c, true), shape)
 }
 
 func (w *work) layerNorm(rows, c int) {
