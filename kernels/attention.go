@@ -71,11 +71,11 @@ func Attention(dst, q, k, v []float32, s AttnShape, r *Regions, mass []float32) 
 
 // A task is up to groupPanels panels of 32 queries of one label and one head. It goes through the keys in blocks, so that a
 // block of logits (keyBlock × 32, 16 KiB) stays in the first-level cache and a block of keys and values serves all its panels. So do
-// headBlock rows of a panel's queries, half of it at a time, while the keys of a block go by. keyBlock and gatherRows are even.
+// headBlock rows of a panel's queries while the keys of a block go by. keyBlock and gatherRows are even.
 const (
 	groupPanels = 4
 	keyBlock    = 128
-	headBlock   = 256
+	headBlock   = 192
 	gatherRows  = 512
 )
 

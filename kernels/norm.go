@@ -2,53 +2,42 @@ package kernels
 
 import "math"
 
-// GroupNorm normalises x [n, hw, c] over each picture's groups of c/groups neighbouring channels, and applies SiLU if silu is
-// set:
+// GroupScales is what normalising x [n, hw, c] over each picture's groups of c/groups neighbouring channels comes to for each channel: a scale
+// and a shift, both [n, c], that [ScaleChannels] applies:
 //
-//	dst = (x - mean)/√(var + eps)·gamma[c] + beta[c]
+//	scale = gamma[c]/√(var + eps)
+//	shift = beta[c] - mean·scale
 //
 // gamma and beta are [c], or nil for 1 and 0. var is the mean square deviation (divided by the count). The statistics are taken
-// block by block around each block's own mean and joined in float64, so a large mean costs no digits. dst may be x.
-func GroupNorm(dst, x, gamma, beta []float32, n, hw, c, groups int, eps float32, silu bool) {
-	sizes("GroupNorm", n, hw, c)
+// block by block around each block's own mean and joined in float64, so a large mean costs no digits.
+func GroupScales(scale, shift, x, gamma, beta []float32, n, hw, c, groups int, eps float32) {
+	sizes("GroupScales", n, hw, c)
 	if groups < 1 || c%groups != 0 {
-		fail("GroupNorm", "%d channels do not divide into %d groups", c, groups)
+		fail("GroupScales", "%d channels do not divide into %d groups", c, groups)
 	}
-	need("GroupNorm", "x", len(x), n*hw*c)
-	need("GroupNorm", "dst", len(dst), n*hw*c)
-	checkAffine("GroupNorm", gamma, beta, c)
+	need("GroupScales", "x", len(x), n*hw*c)
+	need("GroupScales", "scale", len(scale), n*c)
+	need("GroupScales", "shift", len(shift), n*c)
+	checkAffine("GroupScales", gamma, beta, c)
 	if n*hw*c == 0 {
 		return
 	}
-	m := active.Load()
-	blocks := ceilDiv(hw, normRows)
-	s := getScratch(2*padded(n*blocks*c) + 2*padded(n*c))
-	defer s.put()
-	// mean and squares are [n, blocks, c]: each block's mean and the sum of squares around it, by channel.
-	mean, squares := s.take(n*blocks*c), s.take(n*blocks*c)
-	scale, shift := s.take(n*c), s.take(n*c)
-	rowsOf := func(i int) int { return min(normRows, hw-i%blocks*normRows) }
-	spread(8*n*hw*c, n*blocks, funcTasks(func(i int) {
-		rows, x := rowsOf(i), x[(i/blocks*hw+i%blocks*normRows)*c:]
-		mean, squares := mean[i*c:][:c], squares[i*c:][:c]
-		m.ColSum(mean, x, c, rows)
-		for j := range mean {
-			mean[j] /= float32(rows)
-		}
-		m.ColSumSquares(squares, x, mean, c, rows)
-	}))
+	t := groupMoments.get()
+	*t = groupTasks{x: x, hw: hw, c: c, groups: groups, moments: t.moments}
+	t.rows = normRows * ceilDiv(hw, normRows*normTasks)
+	t.slabs = ceilDiv(hw, t.rows)
+	if len(t.moments) < n*t.slabs*groups {
+		t.moments = make([]moments, n*t.slabs*groups)
+	}
+	spread(8*n*hw*c, n*t.slabs, t)
 	per := c / groups
 	for i := range n * groups {
-		from := i % groups * per
 		var all moments
-		for b := range blocks {
-			at := (i/groups*blocks + b) * c
-			for j := at + from; j < at+from+per; j++ {
-				all.add(float64(rowsOf(b)), float64(mean[j]), float64(squares[j]))
-			}
+		for slab := range t.slabs {
+			all.join(t.moments[(i/groups*t.slabs+slab)*groups+i%groups])
 		}
 		rstd := 1 / math.Sqrt(all.squares/all.n+float64(eps))
-		for j := from; j < from+per; j++ {
+		for j := i % groups * per; j < (i%groups+1)*per; j++ {
 			at := i/groups*c + j
 			scale[at], shift[at] = float32(rstd), float32(-all.mean*rstd)
 			if gamma != nil {
@@ -59,13 +48,61 @@ func GroupNorm(dst, x, gamma, beta []float32, n, hw, c, groups int, eps float32,
 			}
 		}
 	}
-	apply := m.Affine
-	if silu {
-		apply = m.AffineSiLU
+	*t = groupTasks{moments: t.moments}
+	groupMoments.put(t)
+}
+
+// groupTasks finds the moments of each picture's groups in slabs of rows, one a task.
+type groupTasks struct {
+	x             []float32
+	hw, c, groups int
+	rows, slabs   int       // rows in a slab, slabs in a picture
+	moments       []moments // [n, slabs, groups]
+}
+
+var groupMoments stock[groupTasks]
+
+// normTasks is about how many slabs a picture has at most.
+const normTasks = 256
+
+func (t *groupTasks) do(i int) {
+	m, c, per := active.Load(), t.c, t.c/t.groups
+	s := getScratch(2 * padded(c))
+	mean, squares := s.take(c), s.take(c)
+	all := t.moments[i*t.groups:][:t.groups]
+	clear(all)
+	first := i % t.slabs * t.rows
+	x := t.x[(i/t.slabs*t.hw+first)*c:]
+	for left := min(t.rows, t.hw-first); left > 0; left -= normRows {
+		rows := min(normRows, left)
+		m.ColSum(mean, x, c, rows)
+		for j := range mean {
+			mean[j] /= float32(rows)
+		}
+		m.ColSumSquares(squares, x, mean, c, rows)
+		for j := range mean {
+			all[j/per].join(moments{float64(rows), float64(mean[j]), float64(squares[j])})
+		}
+		x = x[rows*c:]
 	}
+	s.put()
+}
+
+// ScaleChannels is dst = x·scale + shift for x [n, hw, c] and scale and shift [n, c], and applies SiLU if silu is set. dst may be x.
+func ScaleChannels(dst, x, scale, shift []float32, n, hw, c int, silu bool) {
+	sizes("ScaleChannels", n, hw, c)
+	need("ScaleChannels", "x", len(x), n*hw*c)
+	need("ScaleChannels", "dst", len(dst), n*hw*c)
+	need("ScaleChannels", "scale", len(scale), n*c)
+	need("ScaleChannels", "shift", len(shift), n*c)
+	apply := active.Load().Affine
+	if silu {
+		apply = active.Load().AffineSiLU
+	}
+	blocks := ceilDiv(hw, normRows)
 	spread(8*n*hw*c, n*blocks, funcTasks(func(i int) {
 		scale, shift := scale[i/blocks*c:][:c], shift[i/blocks*c:][:c]
-		for r := range rowsOf(i) {
+		for r := range min(normRows, hw-i%blocks*normRows) {
 			at := (i/blocks*hw + i%blocks*normRows + r) * c
 			apply(dst[at:at+c], x[at:at+c], scale, shift)
 		}
@@ -79,12 +116,13 @@ const normRows = 64
 // moments is a count, a mean and a sum of squares around it.
 type moments struct{ n, mean, squares float64 }
 
-// add joins another set (Chan, Golub, LeVeque 1979).
-func (m *moments) add(n, mean, squares float64) {
-	d := mean - m.mean
-	m.n += n
-	m.mean += d * n / m.n
-	m.squares += squares + d*d*n*(m.n-n)/m.n
+// join adds another set (Chan, Golub, LeVeque 1979).
+func (m *moments) join(o moments) {
+	d := o.mean - m.mean
+	m.n += o.n
+	part := o.n / m.n
+	m.mean += d * part
+	m.squares += o.squares + d*d*part*(m.n-o.n)
 }
 
 // LayerNorm normalises each row of x [rows, c]: dst = (x - mean)/√(var + eps)·gamma + beta, with gamma and beta [c], or nil for

@@ -8,8 +8,8 @@ import (
 
 // A product is cut twice. A task is about chunkRows rows of A by up to blockPanels panels of B. Inside, the inner index runs in blocks of about
 // kBlock, and in a block panel after panel is multiplied with all rows, in one call of the micro-kernel: the rows (chunkRows × kBlock × 4 B = 336 KiB)
-// stay in the second-level cache while the panels go by, and what a micro-kernel reads of a panel (24 KiB where it is 16 columns wide) in
-// the first-level cache while the rows go by. A B of 16-bit numbers is widened panel by panel, once for all rows of the task.
+// stay in the second-level cache while the panels go by, and so does a panel (48 KiB), which each tile streams from there, while
+// the rows go by. A B of 16-bit numbers is widened panel by panel, once for all rows of the task.
 // Every border follows from the shape alone, and each value is summed in the order of its inner index, so neither the number of
 // threads nor the tiles change a bit.
 const (

@@ -38,9 +38,14 @@ func (c *Conv2D) Forward(x *tensor.Tensor) *tensor.Tensor { return c.ForwardAdd(
 
 // ForwardAdd returns residual + y, in one pass over memory; residual repeats as in [tensor.Epilogue] and may be nil.
 func (c *Conv2D) ForwardAdd(x, residual *tensor.Tensor) *tensor.Tensor {
-	return c.forward(x, tensor.Epilogue{Bias: c.Bias, Residual: residual})
+	return tensor.Conv2D(x, c.Weight, tensor.Epilogue{Bias: c.Bias, Residual: residual}, c.Stride, c.Padding)
 }
 
-func (c *Conv2D) forward(x *tensor.Tensor, ep tensor.Epilogue) *tensor.Tensor {
-	return tensor.Conv2D(x, c.Weight, ep, c.Stride, c.Padding)
+// ForwardNormed returns Forward of SiLU of norm of x, which is never there as a whole if it is large ([tensor.NormConv2D]).
+func (c *Conv2D) ForwardNormed(x *tensor.Tensor, norm *GroupNorm) *tensor.Tensor {
+	return c.normed(x, norm, tensor.Epilogue{Bias: c.Bias})
+}
+
+func (c *Conv2D) normed(x *tensor.Tensor, norm *GroupNorm, ep tensor.Epilogue) *tensor.Tensor {
+	return tensor.NormConv2D(x, norm.norm(), c.Weight, ep, c.Stride, c.Padding)
 }

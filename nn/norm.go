@@ -22,9 +22,8 @@ func (g *GroupNorm) Forward(x *tensor.Tensor) *tensor.Tensor {
 	return tensor.GroupNorm(x, g.Weight, g.Bias, g.Groups, g.Eps)
 }
 
-// ForwardSiLU returns SiLU of the normalised x, in one pass over memory.
-func (g *GroupNorm) ForwardSiLU(x *tensor.Tensor) *tensor.Tensor {
-	return tensor.GroupNormSiLU(x, g.Weight, g.Bias, g.Groups, g.Eps)
+func (g *GroupNorm) norm() tensor.Norm {
+	return tensor.Norm{Gamma: g.Weight, Beta: g.Bias, Groups: g.Groups, Eps: g.Eps}
 }
 
 // LayerNorm normalises each token.

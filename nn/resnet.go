@@ -32,25 +32,28 @@ func LoadResnetBlock(s *weights.Scope, in, out, timeDim, groups int, eps float32
 
 // Forward returns [n, h, w, out] for x [n, h, w, in] and temb [1, timeDim], the SiLU of the timestep's embedding; nil where there is no time.
 // All pictures of a batch are at the same time, so what it adds to each channel is one more bias.
-func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) (y *tensor.Tensor) {
-	scope := tensor.Tidy(x)
-	defer scope.Keep(&y)
+func (b *ResnetBlock) Forward(x, temb *tensor.Tensor) *tensor.Tensor {
+	return b.forward(x, temb, false)
+}
+
+// ForwardLast is Forward for the last reader of x, which is then given back: the result may lie in its place.
+func (b *ResnetBlock) ForwardLast(x, temb *tensor.Tensor) *tensor.Tensor {
+	return b.forward(x, temb, true)
+}
+
+func (b *ResnetBlock) forward(x, temb *tensor.Tensor, last bool) (y *tensor.Tensor) {
+	defer tensor.Tidy(x).Keep(&y)
 	bias := b.Conv1.Bias
 	if b.TimeEmbProj != nil {
 		bias = tensor.Reshape(b.TimeEmbProj.ForwardAdd(temb, bias), -1)
 	}
-	h := convolve(b.Conv1, b.Norm1, x, tensor.Epilogue{Bias: bias})
-	scope.Keep(&h)
+	h := b.Conv1.normed(x, b.Norm1, tensor.Epilogue{Bias: bias})
 	if b.ConvShortcut == nil {
-		return convolve(b.Conv2, b.Norm2, h, tensor.Epilogue{Bias: b.Conv2.Bias, Residual: x})
+		if last {
+			x = tensor.Spend(x)
+		}
+		return b.Conv2.normed(tensor.Spend(h), b.Norm2, tensor.Epilogue{Bias: b.Conv2.Bias, Residual: x})
 	}
-	h = convolve(b.Conv2, b.Norm2, h, tensor.Epilogue{Bias: b.Conv2.Bias})
-	scope.Keep(&h)
-	return b.ConvShortcut.ForwardAdd(x, h)
-}
-
-// convolve returns conv(SiLU(norm(x))) with the epilogue.
-func convolve(conv *Conv2D, norm *GroupNorm, x *tensor.Tensor, ep tensor.Epilogue) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
-	return conv.forward(norm.ForwardSiLU(x), ep)
+	h = b.Conv2.ForwardNormed(tensor.Spend(h), b.Norm2)
+	return b.ConvShortcut.ForwardAdd(x, tensor.Spend(h))
 }

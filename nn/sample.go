@@ -25,7 +25,7 @@ func LoadUpsample(s *weights.Scope, channels int) *Upsample {
 }
 
 // Forward returns [n, height, width, c] for x [n, h, w, c]: twice the size as a rule, one less where the way down met an odd size.
-func (u *Upsample) Forward(x *tensor.Tensor, height, width int) (y *tensor.Tensor) {
-	defer tensor.Tidy(x).Keep(&y)
-	return u.Conv.Forward(tensor.UpsampleNearest(x, height, width))
+func (u *Upsample) Forward(x *tensor.Tensor, height, width int) *tensor.Tensor {
+	c := u.Conv
+	return tensor.UpsampleConv2D(x, height, width, c.Weight, tensor.Epilogue{Bias: c.Bias}, c.Stride, c.Padding)
 }

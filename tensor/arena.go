@@ -31,6 +31,7 @@ type temporary struct {
 	chunk    *chunk // nil if the memory is not the arena's own: the tensor has only been brought in
 	at, size int    // in the chunk, in elements
 	gone     bool
+	spent    bool // an operator may put its result here (Spend)
 }
 
 // Device returns the engine on which t lives, without the arena that may travel with it: what == compares.

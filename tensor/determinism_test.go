@@ -51,7 +51,13 @@ func operators() map[string]func() *tensor.Tensor {
 		"Conv2D stride": func() *tensor.Tensor {
 			return tensor.Conv2D(picture, conv, tensor.Epilogue{}, 2, tensor.Padding{Bottom: 1, Right: 1})
 		},
-		"GroupNormSiLU":    func() *tensor.Tensor { return tensor.GroupNormSiLU(picture, gamma, beta, 32, 1e-5) },
+		"GroupNormSiLU": func() *tensor.Tensor { return tensor.GroupNormSiLU(picture, gamma, beta, 32, 1e-5) },
+		"NormConv2D": func() *tensor.Tensor {
+			return tensor.NormConv2D(picture, tensor.Norm{Gamma: gamma, Beta: beta, Groups: 32, Eps: 1e-5}, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+		},
+		"UpsampleConv2D": func() *tensor.Tensor {
+			return tensor.UpsampleConv2D(picture, 94, 107, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+		},
 		"LayerNorm":        func() *tensor.Tensor { return tensor.LayerNorm(picture, gamma, beta, 1e-5) },
 		"Softmax":          func() *tensor.Tensor { return tensor.Softmax(picture) },
 		"Linear gated":     func() *tensor.Tensor { return tensor.Linear(tokens, gated, tensor.Epilogue{}) },

@@ -66,6 +66,8 @@ func (d *Dry) WorksWith(order gt.DataOrder) bool       { return order.IsRowMajor
 
 // What follows implements [Engine].
 
+func (d *Dry) Band() int { return d.like.Band() }
+
 func (d *Dry) Unary(UnaryOp, *Tensor, *Tensor, float32, float32)          {}
 func (d *Dry) Binary(BinaryOp, *Tensor, *Tensor, *Tensor, Broadcast)      {}
 func (d *Dry) Reduce(ReduceOp, *Tensor, *Tensor, int, int, int)           {}
@@ -78,7 +80,8 @@ func (d *Dry) PackGated(*Tensor) any                                      { retu
 func (d *Dry) PackConv(*Tensor) any                                       { return nil }
 func (d *Dry) Linear(_, _ *Tensor, _ *Weight, _ Epilogue)                 {}
 func (d *Dry) Conv2D(_, _ *Tensor, _ *Weight, _ Epilogue, _ ConvGeometry) {}
-func (d *Dry) GroupNorm(_, _, _, _ *Tensor, _ int, _ float32, _ bool)     {}
+func (d *Dry) GroupScales(_, _, _, _, _ *Tensor, _ int, _ float32)        {}
+func (d *Dry) ScaleChannels(_, _, _, _ *Tensor, _ bool)                   {}
 func (d *Dry) LayerNorm(_, _, _, _ *Tensor, _ float32)                    {}
 func (d *Dry) Softmax(_, _ *Tensor)                                       {}
 func (d *Dry) Attention(_, _, _, _ *Tensor, _ AttnParams)                 {}

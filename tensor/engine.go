@@ -16,6 +16,9 @@ import gt "gorgonia.org/tensor"
 type Engine interface {
 	gt.Engine
 
+	// Band is how many elements an operator makes at a time of a picture that only it reads ([NormConv2D], [UpsampleConv2D]).
+	Band() int
+
 	// Unary computes dst = op(x; a, b) elementwise. dst may be x.
 	Unary(op UnaryOp, dst, x *Tensor, a, b float32)
 	// Binary computes dst = op(x, y) elementwise after broadcasting.
@@ -44,8 +47,11 @@ type Engine interface {
 	// Conv2D computes dst [n, h', w', out] from x [n, h, w, in]. The epilogue's residual may be dst.
 	Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry)
 
-	// GroupNorm works on x [n, ..., c], followed by SiLU if that is set; gamma and beta, [c], may be nil.
-	GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool)
+	// GroupScales computes the two numbers of each picture and channel of x [n, ..., c] to which its group norm comes, as [GroupNorm] says:
+	// scale [n, c] = gamma/√(var + eps) and shift [n, c] = beta - mean·scale; gamma and beta, [c], may be nil.
+	GroupScales(scale, shift, x, gamma, beta *Tensor, groups int, eps float32)
+	// ScaleChannels computes dst = x·scale + shift for x [n, ..., c] and scale and shift [n, c], followed by SiLU if that is set.
+	ScaleChannels(dst, x, scale, shift *Tensor, silu bool)
 	// LayerNorm works on x [..., c]; gamma and beta, [c], may be nil.
 	LayerNorm(dst, x, gamma, beta *Tensor, eps float32)
 	// Softmax works on the last axis.

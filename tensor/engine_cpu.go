@@ -22,6 +22,11 @@ func floats(t *Tensor) []float32 {
 	return memory(t)
 }
 
+// Band is small enough for a band to stay in the third-level cache from where it is made to where it is read.
+func (CPU) Band() int { return band }
+
+const band = 1 << 20
+
 // grain is about the number of elements of a task: below it, splitting work over cores costs more than it gains.
 const grain = 1 << 15
 
@@ -117,11 +122,18 @@ func (ep Epilogue) kernel() kernels.Epilogue {
 	return kernels.Epilogue{Bias: floats(ep.Bias), Act: kernels.Activation(ep.Act), Residual: floats(ep.Residual)}
 }
 
-// GroupNorm implements [Engine].
-func (CPU) GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool) {
+// GroupScales implements [Engine].
+func (CPU) GroupScales(scale, shift, x, gamma, beta *Tensor, groups int, eps float32) {
 	s := x.Shape()
 	n, c := s[0], s[len(s)-1]
-	kernels.GroupNorm(floats(dst), floats(x), floats(gamma), floats(beta), n, elements(s)/(n*c), c, groups, eps, silu)
+	kernels.GroupScales(floats(scale), floats(shift), floats(x), floats(gamma), floats(beta), n, elements(s)/(n*c), c, groups, eps)
+}
+
+// ScaleChannels implements [Engine].
+func (CPU) ScaleChannels(dst, x, scale, shift *Tensor, silu bool) {
+	s := x.Shape()
+	n, c := s[0], s[len(s)-1]
+	kernels.ScaleChannels(floats(dst), floats(x), floats(scale), floats(shift), n, elements(s)/(n*c), c, silu)
 }
 
 // LayerNorm implements [Engine].

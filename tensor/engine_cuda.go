@@ -18,6 +18,7 @@ import (
 type CUDA struct {
 	device    *cuda.Device
 	precision Precision
+	band      int
 
 	mu          sync.Mutex // the working memory, from its use in one operator to the launches of it
 	working     cuda.Pointer
@@ -34,7 +35,7 @@ func OpenCUDA(number int, p Precision) (*CUDA, error) {
 	if p == Mixed && d.Capability < 80 {
 		return nil, errors.Join(fmt.Errorf("tensor: %s has no bfloat16, which precision mixed wants: use %v", d.Name, F32), d.Close())
 	}
-	return &CUDA{device: d, precision: p, plans: map[string]cuda.Pointer{}}, nil
+	return &CUDA{device: d, precision: p, band: cudaBand, plans: map[string]cuda.Pointer{}}, nil
 }
 
 func openCUDA(number int, p Precision) (Engine, func() error, error) {
@@ -54,6 +55,12 @@ func (e *CUDA) Close() error {
 
 // Precision is that of [OpenCUDA].
 func (e *CUDA) Precision() Precision { return e.precision }
+
+// cudaBand is large: a GPU wants some thousand pixels for each of its multiprocessors.
+const cudaBand = 16 << 20
+
+// Band implements [Engine].
+func (e *CUDA) Band() int { return e.band }
 
 // String is the device's name, with the precision if that is not float32.
 func (e *CUDA) String() string {
@@ -223,14 +230,21 @@ func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 	e.launch("Conv2D", c.Launch(onGPU(dst), onGPU(x), p.at, ep.onGPU()))
 }
 
-// GroupNorm implements [Engine].
-func (e *CUDA) GroupNorm(dst, x, gamma, beta *Tensor, groups int, eps float32, silu bool) {
+// GroupScales implements [Engine].
+func (e *CUDA) GroupScales(scale, shift, x, gamma, beta *Tensor, groups int, eps float32) {
 	s := x.Shape()
 	n, c := s[0], s[len(s)-1]
-	g := cuda.GroupNorm{N: n, HW: elements(s) / (n * c), C: c, Groups: groups, Eps: eps, SiLU: silu}
+	g := cuda.GroupNorm{N: n, HW: elements(s) / (n * c), C: c, Groups: groups, Eps: eps}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.launch("GroupNorm", g.Launches(onGPU(dst), onGPU(x), onGPU(gamma), onGPU(beta), e.work("GroupNorm", g.Scratch()))...)
+	e.launch("GroupScales", g.Launches(onGPU(scale), onGPU(shift), onGPU(x), onGPU(gamma), onGPU(beta), e.work("GroupScales", g.Scratch()))...)
+}
+
+// ScaleChannels implements [Engine].
+func (e *CUDA) ScaleChannels(dst, x, scale, shift *Tensor, silu bool) {
+	s := x.Shape()
+	n, c := s[0], s[len(s)-1]
+	e.launch("ScaleChannels", cuda.ScaleChannels(onGPU(dst), onGPU(x), onGPU(scale), onGPU(shift), n, elements(s)/(n*c), c, silu))
 }
 
 // LayerNorm implements [Engine].

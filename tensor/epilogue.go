@@ -20,8 +20,8 @@ const (
 type Epilogue struct {
 	Bias *Tensor // [out], or nil
 	Act  Activation
-	// Residual is of the result's shape or repeats to it by the rules of [Add]; or nil. An engine always gets the result's shape, and its
-	// dst may be the residual.
+	// Residual is of the result's shape or repeats to it by the rules of [Add]; or nil. One of the result's shape that is spent ([Spend]) gives its
+	// memory to the result. An engine always gets the result's shape, and its dst may be the residual.
 	Residual *Tensor
 }
 
@@ -33,22 +33,26 @@ func (ep Epilogue) check(op string, x *Tensor, out int) {
 	}
 }
 
-// result returns the tensor of a product's result, and ep as the engine is given it. A residual that has to be repeated is so in the result.
-func (ep Epilogue) result(op string, e Engine, shape []int) (*Tensor, Epilogue) {
+// result returns the tensor of a product's result, and ep as the engine is given it. It lies in x, if that is not nil, or the residual, if one is
+// spent. A residual that has to be repeated is so in the result.
+func (ep Epilogue) result(op string, e Engine, shape []int, x *Tensor) (*Tensor, Epilogue) {
 	ep.Bias = orNil(ep.Bias)
-	if ep.Residual == nil {
-		return alloc(op, e, shape), ep
-	}
-	bc, ok := broadcast(ep.Residual.Shape(), shape)
-	if !ok || !slices.Equal(bc.Shape, shape) {
-		wantShape(op, "residual", ep.Residual, shape...)
-	}
-	y := alloc(op, e, shape)
-	if elements(ep.Residual.Shape()) == elements(shape) {
+	if ep.Residual != nil {
+		bc, ok := broadcast(ep.Residual.Shape(), shape)
+		if !ok || !slices.Equal(bc.Shape, shape) {
+			wantShape(op, "residual", ep.Residual, shape...)
+		}
+		if elements(ep.Residual.Shape()) != elements(shape) {
+			y := alloc(op, e, shape)
+			e.Strided(y, Contiguous(ep.Residual), shape, bc.XStrides, 0)
+			ep.Residual = y
+			return y, ep
+		}
 		ep.Residual = Contiguous(ep.Residual)
-		return y, ep
 	}
-	e.Strided(y, Contiguous(ep.Residual), shape, bc.XStrides, 0)
-	ep.Residual = y
+	y := inPlace(shape, x, ep.Residual)
+	if y == nil {
+		y = alloc(op, e, shape)
+	}
 	return y, ep
 }

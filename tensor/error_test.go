@@ -148,23 +148,37 @@ func TestMisuse(t *testing.T) {
 		"GroupNorm [5]: gamma must be [6]":                          func() { tensor.GroupNorm(picture, tensor.New(5), nil, 2, 1e-5) },
 		"GroupNormSiLU [6 1]: beta must be [6]":                     func() { tensor.GroupNormSiLU(picture, nil, tensor.New(6, 1), 2, 1e-5) },
 		"GroupNorm [3]: want [n, ..., c]":                           func() { tensor.GroupNorm(v, nil, nil, 3, 1e-5) },
-		"LayerNorm []: want [..., c]":                               func() { tensor.LayerNorm(scalar, nil, nil, 1e-5) },
-		"LayerNorm [2]: gamma must be [3]":                          func() { tensor.LayerNorm(x, tensor.New(2), nil, 1e-5) },
-		"LayerNorm [1 3]: beta must be [3]":                         func() { tensor.LayerNorm(x, nil, tensor.New(1, 3), 1e-5) },
-		"Softmax []: want [..., c]":                                 func() { tensor.Softmax(scalar) },
-		"Attention [2 3]: want q [n, queries, c]":                   attention(x, tokens, tokens, one),
-		"Attention [2 3]: want k [n, keys, c]":                      attention(tokens, x, x, one),
-		"Attention [1 4 6], [1 5 6], [1 4 6]: want q":               attention(tokens, five, tokens, one),
-		"Attention [1 4 6], [2 4 6], [2 4 6]: want q":               attention(tokens, two, two, one),
-		"Attention [1 4 6], [1 4 3], [1 4 3]: want q":               attention(tokens, narrow, narrow, one),
-		"Attention [1 4 6], [1 4 6], [1 4 6]: 6 channels":           self(tensor.AttnParams{}),
-		"scale -1: want a finite one above 0":                       self(tensor.AttnParams{Heads: 2, Scale: -1}),
-		"scale NaN: want a finite one above 0":                      self(tensor.AttnParams{Heads: 2, Scale: nan}),
-		"[1 4 6]: Mass is asked for without Regions":                self(tensor.AttnParams{Heads: 2, Mass: []float32{0}}),
-		"[1 4 6]: causal attention takes no regions":                self(tensor.AttnParams{Heads: 2, Causal: true, Regions: plain}),
-		"[1 5 6]: regions label 4 tokens":                           attention(five, five, five, tensor.AttnParams{Heads: 2, Regions: plain}),
-		"[1 4 6]: Mass has 3 places, want 8":                        self(tensor.AttnParams{Heads: 2, Regions: plain, Mass: make([]float32, 3)}),
-		"[1 4 6]: regions: rules for 0 labels, want 1 … 16":         self(tensor.AttnParams{Heads: 2, Regions: mute}),
+		"NormConv2D [1 4 5 6]: 6 channels do not fall into 4 groups": func() {
+			tensor.NormConv2D(picture, tensor.Norm{Groups: 4}, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+		},
+		"NormConv2D [5]: gamma must be [6]": func() {
+			tensor.NormConv2D(picture, tensor.Norm{Gamma: tensor.New(5), Groups: 2}, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+		},
+		"NormConv2D [1 4 6]: want [n, h, w, c], got 3 axes": func() {
+			tensor.NormConv2D(tokens, tensor.Norm{Groups: 2}, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+		},
+		"NormConv2D [1 4 5 6]: a 3×3 kernel with stride 0": func() {
+			tensor.NormConv2D(picture, tensor.Norm{Groups: 2}, conv, tensor.Epilogue{}, 0, tensor.Pad(1))
+		},
+		"UpsampleConv2D [1 4 5 6]: no 0×3 picture":             func() { tensor.UpsampleConv2D(picture, 0, 3, conv, tensor.Epilogue{}, 1, tensor.Pad(1)) },
+		"UpsampleConv2D [1 4 5 6]: a 3×3 kernel with stride 1": func() { tensor.UpsampleConv2D(picture, 2, 3, conv, tensor.Epilogue{}, 1, tensor.Pad(0)) },
+		"LayerNorm []: want [..., c]":                          func() { tensor.LayerNorm(scalar, nil, nil, 1e-5) },
+		"LayerNorm [2]: gamma must be [3]":                     func() { tensor.LayerNorm(x, tensor.New(2), nil, 1e-5) },
+		"LayerNorm [1 3]: beta must be [3]":                    func() { tensor.LayerNorm(x, nil, tensor.New(1, 3), 1e-5) },
+		"Softmax []: want [..., c]":                            func() { tensor.Softmax(scalar) },
+		"Attention [2 3]: want q [n, queries, c]":              attention(x, tokens, tokens, one),
+		"Attention [2 3]: want k [n, keys, c]":                 attention(tokens, x, x, one),
+		"Attention [1 4 6], [1 5 6], [1 4 6]: want q":          attention(tokens, five, tokens, one),
+		"Attention [1 4 6], [2 4 6], [2 4 6]: want q":          attention(tokens, two, two, one),
+		"Attention [1 4 6], [1 4 3], [1 4 3]: want q":          attention(tokens, narrow, narrow, one),
+		"Attention [1 4 6], [1 4 6], [1 4 6]: 6 channels":      self(tensor.AttnParams{}),
+		"scale -1: want a finite one above 0":                  self(tensor.AttnParams{Heads: 2, Scale: -1}),
+		"scale NaN: want a finite one above 0":                 self(tensor.AttnParams{Heads: 2, Scale: nan}),
+		"[1 4 6]: Mass is asked for without Regions":           self(tensor.AttnParams{Heads: 2, Mass: []float32{0}}),
+		"[1 4 6]: causal attention takes no regions":           self(tensor.AttnParams{Heads: 2, Causal: true, Regions: plain}),
+		"[1 5 6]: regions label 4 tokens":                      attention(five, five, five, tensor.AttnParams{Heads: 2, Regions: plain}),
+		"[1 4 6]: Mass has 3 places, want 8":                   self(tensor.AttnParams{Heads: 2, Regions: plain, Mass: make([]float32, 3)}),
+		"[1 4 6]: regions: rules for 0 labels, want 1 … 16":    self(tensor.AttnParams{Heads: 2, Regions: mute}),
 	} {
 		t.Run(want, func(t *testing.T) {
 			err := caught(f)

@@ -96,7 +96,7 @@ func Linear(x *Tensor, w *Weight, ep Epilogue) *Tensor {
 	}
 	shape := x.Shape().Clone()
 	shape[last] = w.Out
-	y, ep := ep.result("Linear", e, shape)
+	y, ep := ep.result("Linear", e, shape, nil)
 	e.Linear(y, Contiguous(x), w, ep)
 	return y
 }

@@ -2,29 +2,52 @@ package tensor
 
 import "fmt"
 
-// GroupNorm normalises x [n, ..., c] over each picture's positions and each of groups equal runs of channels, then scales by gamma [c]
-// and shifts by beta [c], either of which may be nil (Wu & He 2018). The variance is divided by the count; eps is added to it.
+// Norm is a group norm: it normalises over each picture's positions and each of Groups equal runs of channels, then scales by Gamma [c]
+// and shifts by Beta [c], either of which may be nil (Wu & He 2018). The variance is divided by the count; Eps is added to it.
+type Norm struct {
+	Gamma, Beta *Tensor
+	Groups      int
+	Eps         float32
+}
+
+// GroupNorm returns x [n, ..., c] normalised as [Norm] says.
 func GroupNorm(x, gamma, beta *Tensor, groups int, eps float32) *Tensor {
-	return groupNorm("GroupNorm", x, gamma, beta, groups, eps, false)
+	return Norm{gamma, beta, groups, eps}.apply("GroupNorm", x, false)
 }
 
 // GroupNormSiLU returns SiLU(GroupNorm(x)) in one pass over memory.
 func GroupNormSiLU(x, gamma, beta *Tensor, groups int, eps float32) *Tensor {
-	return groupNorm("GroupNormSiLU", x, gamma, beta, groups, eps, true)
+	return Norm{gamma, beta, groups, eps}.apply("GroupNormSiLU", x, true)
 }
 
-func groupNorm(op string, x, gamma, beta *Tensor, groups int, eps float32, silu bool) *Tensor {
-	e := home(op, x, gamma, beta)
+func (n Norm) apply(op string, x *Tensor, silu bool) *Tensor {
+	e := home(op, x, n.Gamma, n.Beta)
+	n.check(op, x)
+	y := alloc(op, e, x.Shape())
+	defer Tidy(y).Keep()
+	x = Contiguous(x)
+	scale, shift := n.scales(op, e, x)
+	e.ScaleChannels(y, x, scale, shift, silu)
+	return y
+}
+
+// check fails unless the norm fits x.
+func (n Norm) check(op string, x *Tensor) {
 	wantAxes(op, x, 2, "[n, ..., c]")
 	c := x.Shape()[x.Dims()-1]
-	if groups < 1 || c%groups != 0 {
-		fail(op, fmt.Sprintf("%d channels do not fall into %d groups", c, groups), x)
+	if n.Groups < 1 || c%n.Groups != 0 {
+		fail(op, fmt.Sprintf("%d channels do not fall into %d groups", c, n.Groups), x)
 	}
-	wantShape(op, "gamma", gamma, c)
-	wantShape(op, "beta", beta, c)
-	y := alloc(op, e, x.Shape())
-	e.GroupNorm(y, Contiguous(x), orNil(gamma), orNil(beta), groups, eps, silu)
-	return y
+	wantShape(op, "gamma", n.Gamma, c)
+	wantShape(op, "beta", n.Beta, c)
+}
+
+// scales returns what the norm of x comes to: a scale and a shift [n, c].
+func (n Norm) scales(op string, e Engine, x *Tensor) (scale, shift *Tensor) {
+	s := []int{x.Shape()[0], x.Shape()[x.Dims()-1]}
+	scale, shift = alloc(op, e, s), alloc(op, e, s)
+	e.GroupScales(scale, shift, x, orNil(n.Gamma), orNil(n.Beta), n.Groups, n.Eps)
+	return scale, shift
 }
 
 // LayerNorm normalises the last axis of x [..., c], then scales by gamma [c] and shifts by beta [c], either of which may be nil

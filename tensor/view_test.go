@@ -133,6 +133,13 @@ func TestEveryOperandMayBeAView(t *testing.T) {
 		"GroupNorm": {list{cut(2, 3, 4), line(4), line(4)}, func(a list) *tensor.Tensor {
 			return tensor.GroupNorm(a[0], a[1], a[2], 2, 1e-5)
 		}},
+		"NormConv2D": {list{cut(1, 3, 3, 2), cut(4, 2, 3, 3), line(4), line(2), line(2), cut(1, 3, 3, 4)}, func(a list) *tensor.Tensor {
+			norm := tensor.Norm{Gamma: a[3], Beta: a[4], Groups: 1, Eps: 1e-5}
+			return tensor.NormConv2D(a[0], norm, tensor.PackConv(a[1]), tensor.Epilogue{Bias: a[2], Residual: a[5]}, 1, tensor.Pad(1))
+		}},
+		"UpsampleConv2D": {list{cut(1, 3, 3, 2), cut(4, 2, 3, 3), line(4)}, func(a list) *tensor.Tensor {
+			return tensor.UpsampleConv2D(a[0], 6, 6, tensor.PackConv(a[1]), tensor.Epilogue{Bias: a[2]}, 1, tensor.Pad(1))
+		}},
 		"LayerNorm": {list{cut(3, 4), line(4), line(4)}, func(a list) *tensor.Tensor {
 			return tensor.LayerNorm(a[0], a[1], a[2], 1e-5)
 		}},

@@ -164,7 +164,7 @@ func (m *Model) Forward(ctx context.Context, in Input) (y *tensor.Tensor, err er
 		}
 		x, skips = b.forward(x, skips, e)
 	}
-	return m.convOut.Forward(m.convNormOut.ForwardSiLU(x)), nil
+	return m.convOut.ForwardNormed(x, m.convNormOut), nil
 }
 
 // check reports inputs the network was not built for.

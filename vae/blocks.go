@@ -19,10 +19,11 @@ func loadResnets(s *weights.Scope, n, in, out int, cfg *Config) resnets {
 	return r
 }
 
-// forward returns what the blocks make of x. Scope is where x was made: x is given back as soon as the first block has read it.
+// forward returns what the blocks make of x, which nobody else reads. Scope is where x was made: x is given back as soon as the first block has
+// read it.
 func (r resnets) forward(x *tensor.Tensor, scope tensor.Scope) *tensor.Tensor {
 	for _, b := range r {
-		x = b.Forward(x, nil)
+		x = b.ForwardLast(x, nil)
 		scope.Keep(&x)
 	}
 	return x

@@ -68,5 +68,5 @@ func (d *decoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		}
 		scope.Keep(&x)
 	}
-	return d.convOut.Forward(d.convNormOut.ForwardSiLU(x)), nil
+	return d.convOut.ForwardNormed(x, d.convNormOut), nil
 }

@@ -61,7 +61,7 @@ func (e *encoder) forward(ctx context.Context, x *tensor.Tensor) (*tensor.Tensor
 		}
 		scope.Keep(&x)
 	}
-	x = e.convOut.Forward(e.convNormOut.ForwardSiLU(e.mid.forward(x)))
+	x = e.convOut.ForwardNormed(e.mid.forward(x), e.convNormOut)
 	if e.quantConv != nil {
 		x = e.quantConv.Forward(x)
 	}

@@ -32,9 +32,9 @@ func launches() []Launch {
 			all = append(all, f.Narrow(256, 512, 1001), f.Widen(256, 512, 1001))
 		}
 	}
-	all = append(all, GroupNorm{2, 4096, 320, 32, 1e-5, true}.Launches(256, 512, 0, 0, 1024)...)
+	all = append(all, GroupNorm{2, 4096, 320, 32, 1e-5}.Launches(256, 512, 768, 0, 0, 1024)...)
 	all = append(all,
-		LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), Softmax(256, 512, 77, 77),
+		ScaleChannels(256, 512, 768, 1024, 2, 4096, 320, true), LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
 		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
 	for _, d := range []int{40, 80, 96, 512} {

@@ -1,10 +1,9 @@
 package cuda
 
-// GroupNorm normalises pictures over groups of neighbouring channels, and applies SiLU if that is set.
+// GroupNorm normalises pictures over groups of neighbouring channels.
 type GroupNorm struct {
 	N, HW, C, Groups int
 	Eps              float32
-	SiLU             bool
 }
 
 // slabs is how many parts each picture is cut into: about a thousand altogether keep every multiprocessor busy.
@@ -16,25 +15,26 @@ func (g GroupNorm) slabs() (rows, slabs int) {
 // Scratch is the number of float32 that Launches wants to work in.
 func (g GroupNorm) Scratch() int {
 	_, slabs := g.slabs()
-	return 2*ceilDiv(g.N*g.C, 4)*4 + 2*g.N*slabs*g.Groups
+	return 2 * g.N * slabs * g.Groups
 }
 
-// Launches is dst = (x - mean)/√(var + eps)·gamma + beta for x [n, hw, c], gamma and beta [c] or null. dst may be x.
-func (g GroupNorm) Launches(dst, x, gamma, beta, scratch Pointer) []Launch {
-	elements := count(g.N, g.HW, g.C)
-	n := int(elements)
+// Launches is scale = gamma/√(var + eps) and shift = beta - mean·scale, both [n, c], for x [n, hw, c], gamma and beta [c] or null.
+func (g GroupNorm) Launches(scale, shift, x, gamma, beta, scratch Pointer) []Launch {
+	n := int(count(g.N, g.HW, g.C))
 	rows, slabs := g.slabs()
-	scale := scratch
-	shift := scale.plus(ceilDiv(g.N*g.C, 4) * 4)
-	moments := shift.plus(ceilDiv(g.N*g.C, 4) * 4)
 	return []Launch{
 		{"norm", "group_norm_moments", Dim{slabs, g.N, 1}, Dim{threads, 1, 1}, 0, params(
-			moments, x, count(g.HW), count(g.C), count(g.Groups), count(rows)), moved(n)},
+			scratch, x, count(g.HW), count(g.C), count(g.Groups), count(rows)), moved(n)},
 		{"norm", "group_norm_scales", warpEach(g.N * g.Groups), Dim{threads, 1, 1}, 0, params(
-			scale, shift, moments, gamma, beta, count(g.N), count(g.HW), count(g.C), count(g.Groups), count(rows), count(slabs), g.Eps), moved(g.Scratch())},
-		{"norm", "group_norm_apply", spread((elements + 3) / 4), Dim{threads, 1, 1}, 0, params(
-			dst, x, scale, shift, count(g.N), count(g.HW), count(g.C), g.SiLU), moved(n, n)},
+			scale, shift, scratch, gamma, beta, count(g.N), count(g.HW), count(g.C), count(g.Groups), count(rows), count(slabs), g.Eps), moved(g.Scratch() + 2*g.N*g.C)},
 	}
+}
+
+// ScaleChannels is dst = x·scale + shift for x [n, hw, c], scale and shift [n, c], and SiLU of that if silu is set. dst may be x.
+func ScaleChannels(dst, x, scale, shift Pointer, n, hw, c int, silu bool) Launch {
+	elements := count(n, hw, c)
+	return Launch{"norm", "group_norm_apply", spread((elements + 3) / 4), Dim{threads, 1, 1}, 0, params(
+		dst, x, scale, shift, count(n), count(hw), count(c), silu), moved(int(elements), int(elements))}
 }
 
 // LayerNorm is dst = (x - mean)/√(var + eps)·gamma + beta for each row of x [rows, c], gamma and beta [c] or null. dst may be x.

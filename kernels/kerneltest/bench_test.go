@@ -116,7 +116,7 @@ func BenchmarkElementwise(b *testing.B) {
 		"silu":      func() { kernels.SiLU(dst, x) },
 		"gelu":      func() { kernels.GELU(dst, x) },
 		"exp":       func() { kernels.Exp(dst, x) },
-		"groupnorm": func() { kernels.GroupNorm(dst, x, one, one, 1, rows, c, 32, 1e-5, true) },
+		"groupnorm": func() { groupNorm(dst, x, one, one, 1, rows, c, 32, 1e-5, true) },
 		"layernorm": func() { kernels.LayerNorm(dst, x, one, one, rows, c, 1e-5) },
 		"softmax":   func() { kernels.Softmax(dst, x, rows, c) },
 		"f16":       func() { kernels.F16ToF32(dst, half) },

@@ -142,15 +142,17 @@ func TestShortSlicesPanic(t *testing.T) {
 			a.Keys = 1
 			kernels.Attention(x, x, x, x, a, regions(kernels.Rule{}), nil)
 		},
-		"kernels: GroupNorm: 5 channels do not divide into 2 groups": func() { kernels.GroupNorm(x, x, nil, nil, 1, 2, 5, 2, 1e-5, false) },
-		"kernels: GroupNorm: gamma holds 4 values, want 5":           func() { kernels.GroupNorm(x, x, x[:4], x, 1, 2, 5, 1, 1e-5, false) },
-		"kernels: LayerNorm: x holds 10 values, want 12":             func() { kernels.LayerNorm(make([]float32, 12), x, x, x, 3, 4, 1e-5) },
-		"kernels: Softmax: dst holds 10 values, want 12":             func() { kernels.Softmax(x, make([]float32, 12), 3, 4) },
-		"kernels: SiLU: x holds 9 values, want 10":                   func() { kernels.SiLU(x, x[:9]) },
-		"kernels: Add: b holds 9 values, want 10":                    func() { kernels.Add(x, x, x[:9]) },
-		"kernels: AddBias: bias holds 4 values, want 5":              func() { kernels.AddBias(x, x, x[:4], 2, 5) },
-		"kernels: UpsampleNearest: dst holds 10 values, want 16":     func() { kernels.UpsampleNearest(x, x, 1, 2, 2, 1, 4, 4) },
-		"kernels: F16ToF32: src holds 9 values, want 10":             func() { kernels.F16ToF32(x, make([]uint16, 9)) },
+		"kernels: GroupScales: 5 channels do not divide into 2 groups": func() { kernels.GroupScales(x, x, x, nil, nil, 1, 2, 5, 2, 1e-5) },
+		"kernels: GroupScales: gamma holds 4 values, want 5":           func() { kernels.GroupScales(x, x, x, x[:4], x, 1, 2, 5, 1, 1e-5) },
+		"kernels: GroupScales: shift holds 4 values, want 5":           func() { kernels.GroupScales(x, x[:4], x, x, x, 1, 2, 5, 1, 1e-5) },
+		"kernels: ScaleChannels: scale holds 4 values, want 5":         func() { kernels.ScaleChannels(x, x, x[:4], x, 1, 2, 5, false) },
+		"kernels: LayerNorm: x holds 10 values, want 12":               func() { kernels.LayerNorm(make([]float32, 12), x, x, x, 3, 4, 1e-5) },
+		"kernels: Softmax: dst holds 10 values, want 12":               func() { kernels.Softmax(x, make([]float32, 12), 3, 4) },
+		"kernels: SiLU: x holds 9 values, want 10":                     func() { kernels.SiLU(x, x[:9]) },
+		"kernels: Add: b holds 9 values, want 10":                      func() { kernels.Add(x, x, x[:9]) },
+		"kernels: AddBias: bias holds 4 values, want 5":                func() { kernels.AddBias(x, x, x[:4], 2, 5) },
+		"kernels: UpsampleNearest: dst holds 10 values, want 16":       func() { kernels.UpsampleNearest(x, x, 1, 2, 2, 1, 4, 4) },
+		"kernels: F16ToF32: src holds 9 values, want 10":               func() { kernels.F16ToF32(x, make([]uint16, 9)) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			defer func() {

@@ -17,8 +17,10 @@ func (s suite) arena(t *testing.T) {
 	bias := s.on(random(3, c), c)
 	block := func(x *tensor.Tensor) (y *tensor.Tensor) {
 		defer tensor.Tidy(x).Keep(&y)
-		down := tensor.Conv2D(tensor.GroupNormSiLU(x, bias, bias, 8, 1e-5), conv, tensor.Epilogue{Bias: bias}, 2, tensor.Pad(1))
-		y = tensor.Add(x, tensor.UpsampleNearest(down, h, w))
+		norm := tensor.Norm{Gamma: bias, Beta: bias, Groups: 8, Eps: 1e-5}
+		down := tensor.NormConv2D(x, norm, conv, tensor.Epilogue{Bias: bias}, 2, tensor.Pad(1))
+		y = tensor.Add(x, tensor.UpsampleConv2D(down, h+1, w, conv, tensor.Epilogue{}, 1, tensor.Padding{Left: 1, Bottom: 1, Right: 1}))
+		y = tensor.NormConv2D(tensor.Spend(y), norm, conv, tensor.Epilogue{Bias: bias, Residual: x}, 1, tensor.Pad(1))
 		tokens := tensor.Reshape(tensor.LayerNorm(y, bias, nil, 1e-5), n, h*w, c)
 		tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 4})
 		tokens = tensor.Linear(tensor.Concat(0, tensor.Slice(tokens, 0, 1, 2), tensor.Slice(tokens, 0, 0, 1)), wide, tensor.Epilogue{})

@@ -123,6 +123,9 @@ func (d *device) Memcpy(dst, src gt.Memory) error {
 
 var cpu tensor.CPU
 
+// Band is small, so that there are bands.
+func (d *device) Band() int { return 2000 }
+
 func (d *device) Unary(op tensor.UnaryOp, dst, x *tensor.Tensor, a, b float32) {
 	cpu.Unary(op, d.host(dst), d.host(x), a, b)
 }
@@ -156,8 +159,11 @@ func (d *device) Conv2D(dst, x *tensor.Tensor, w *tensor.Weight, ep tensor.Epilo
 func (d *device) epilogue(ep tensor.Epilogue) tensor.Epilogue {
 	return tensor.Epilogue{Bias: d.host(ep.Bias), Act: ep.Act, Residual: d.host(ep.Residual)}
 }
-func (d *device) GroupNorm(dst, x, gamma, beta *tensor.Tensor, groups int, eps float32, silu bool) {
-	cpu.GroupNorm(d.host(dst), d.host(x), d.host(gamma), d.host(beta), groups, eps, silu)
+func (d *device) GroupScales(scale, shift, x, gamma, beta *tensor.Tensor, groups int, eps float32) {
+	cpu.GroupScales(d.host(scale), d.host(shift), d.host(x), d.host(gamma), d.host(beta), groups, eps)
+}
+func (d *device) ScaleChannels(dst, x, scale, shift *tensor.Tensor, silu bool) {
+	cpu.ScaleChannels(d.host(dst), d.host(x), d.host(scale), d.host(shift), silu)
 }
 func (d *device) LayerNorm(dst, x, gamma, beta *tensor.Tensor, eps float32) {
 	cpu.LayerNorm(d.host(dst), d.host(x), d.host(gamma), d.host(beta), eps)

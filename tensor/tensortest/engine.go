@@ -485,7 +485,9 @@ func (s suite) groupNorm(t *testing.T) {
 		s.norm(t, test.shape, fmt.Sprint(test), func(x, gamma, beta []float32, silu bool) result {
 			return normalise(x, gamma, beta, c, n*test.groups, group, 1e-5, silu)
 		}, func(dst, x, gamma, beta *tensor.Tensor, silu bool) {
-			s.e.GroupNorm(dst, x, gamma, beta, test.groups, 1e-5, silu)
+			scale, shift := s.on(slices.Repeat([]float32{nan}, n*c), n, c), s.on(slices.Repeat([]float32{nan}, n*c), n, c)
+			s.e.GroupScales(scale, shift, x, gamma, beta, test.groups, 1e-5)
+			s.e.ScaleChannels(dst, x, scale, shift, silu)
 		})
 	}
 }

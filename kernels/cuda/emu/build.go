@@ -18,11 +18,13 @@ import (
 	"github.com/sowgen/sowgen/kernels/cuda/internal/ptx"
 )
 
-// Source is the folder of the kernels, kernels/cuda, and Faulty that of kernels that do what the emulator has to notice.
+// Source is the folder of the kernels, kernels/cuda, Notes that of the versions that came before them, and Faulty that of kernels that do what the
+// emulator has to notice.
 func Source() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(file))
 }
+func Notes() string  { return filepath.Join(Source(), "notes") }
 func Faulty() string { return filepath.Join(Source(), "emu", "testdata") }
 
 // common is how everything is compiled: for this machine, with the floating-point rules of CUDA's compiler.
@@ -38,9 +40,9 @@ var checked = []string{
 	"-fsanitize=kernel-address,alignment", "--param", "asan-instrumentation-with-call-threshold=0", "--param", "asan-globals=0", "--param", "asan-stack=0",
 }
 
-// Build returns the folder of a driver that runs the kernels of the given folders, each with its PTX in ptx below it; include is where cuda.h lies.
-// It is in the user's cache folder, and what has not changed is not compiled again, wherever it lies. Without checks it is several times as fast,
-// and a kernel that goes astray is not noticed, or kills the program.
+// Build returns the folder of a driver that runs the kernels of the given folders, with their PTX in ptx below them if there is any; include is where
+// cuda.h lies. It is in the user's cache folder, and what has not changed is not compiled again, wherever it lies. Without checks it is several times
+// as fast, and a kernel that goes astray is not noticed, or kills the program.
 func Build(include string, checks bool, sources ...string) (folder string, err error) {
 	return build(include, checks, Part{}, sources)
 }
@@ -148,12 +150,23 @@ func (b builder) kernels(path string, of *regexp.Regexp, driver string) (string,
 	if err != nil {
 		return "", err
 	}
+	var compiled []string
 	for _, text := range texts {
 		data, err := os.ReadFile(text)
 		if err != nil {
 			return "", err
 		}
-		for _, e := range ptx.Entries(string(data)) {
+		compiled = append(compiled, string(data))
+	}
+	if len(texts) == 0 {
+		outline, err := ptx.Outline(path)
+		if err != nil {
+			return "", err
+		}
+		compiled = append(compiled, outline)
+	}
+	for _, text := range compiled {
+		for _, e := range ptx.Entries(text) {
 			if !names[e.Name] {
 				names[e.Name] = true
 				entry := "LEFT_OUT"

@@ -45,7 +45,7 @@ func run(emulate, checks bool, kernels string) error {
 	if !emulate {
 		return nil
 	}
-	driver, err := emu.Build(include, checks, kernels, emu.Faulty())
+	driver, err := emu.Build(include, checks, kernels, emu.Notes(), emu.Faulty())
 	if err != nil {
 		return err
 	}

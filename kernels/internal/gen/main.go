@@ -20,9 +20,9 @@ func main() {
 	var s isa
 	switch *name {
 	case "AVX512":
-		s = isa{name: *name, lanes: 16, rows: 14, vecs: []int{2, 1}}
+		s = isa{name: *name, lanes: 16, tiles: []tile{{14, 2}, {14, 1}}, unroll: 1, prefetch: true}
 	case "AVX2":
-		s = isa{name: *name, lanes: 8, rows: 6, vecs: []int{2}}
+		s = isa{name: *name, lanes: 8, tiles: []tile{{3, 4}, {6, 2}}, unroll: 4}
 	default:
 		log.Fatalf("-isa %q: want AVX512 or AVX2", *name)
 	}
@@ -49,11 +49,15 @@ func main() {
 
 // isa is an instruction set and how it is used.
 type isa struct {
-	name  string
-	lanes int   // float32 values in a vector
-	rows  int   // most rows of a matrix micro-kernel
-	vecs  []int // its widths, in vectors
+	name     string
+	lanes    int    // float32 values in a vector
+	tiles    []tile // of the matrix micro-kernels: a panel, and half of one
+	unroll   int    // values of the inner index in a round of their loops, 1 or 4: small tiles leave little room for counting
+	prefetch bool   // whether they ask for B ahead
 }
+
+// tile is the size of what a matrix micro-kernel keeps in registers: its most rows, and its width in vectors.
+type tile struct{ rows, vecs int }
 
 func (s isa) wide() bool { return s.lanes == 16 }
 

@@ -25,35 +25,36 @@ func (s isa) matrices() {
 		products = append(products, true)
 	}
 	for _, dot := range products {
-		for _, vecs := range s.vecs {
-			s.matrix(vecs, dot, false)
+		for _, t := range s.tiles {
+			s.matrix(t, dot, false)
 		}
-		s.matrix(s.vecs[0], dot, true)
+		s.matrix(s.tiles[0], dot, true)
 	}
 }
 
 // matrix writes the micro-kernels of one width, one for each height of a tile, as one function that goes down a strip: through its tiles of
 // one height and then through those that are a row lower. dot says that they are ref.Dot, down that A is read down its columns.
-func (s isa) matrix(vecs int, dot, down bool) {
-	name, is := fmt.Sprintf("matrix%d", vecs*s.lanes), "ref.Matrix"
+func (s isa) matrix(t tile, dot, down bool) {
+	columns := t.vecs * s.lanes
+	name, is := fmt.Sprintf("matrix%d", columns), "ref.Matrix"
 	if dot {
-		name, is = fmt.Sprintf("dot%d", vecs*s.lanes), "ref.Dot"
+		name, is = fmt.Sprintf("dot%d", columns), "ref.Dot"
 	}
 	if down {
 		name += "t"
 	}
-	s.text(name, "(p *[16]int)", fmt.Sprintf("is %s for a strip of tiles of 1 to %d rows and of %d columns.", is, s.rows, vecs*s.lanes))
+	s.text(name, "(p *[16]int)", fmt.Sprintf("is %s for a strip of tiles of 1 to %d rows and of %d columns.", is, t.rows, columns))
 	strip := pointer("p")
 	field := func(offset int) operand.Mem { return operand.Mem{Base: strip, Disp: offset} }
 	Label("height")
 	height := GP64()
 	MOVQ(field(stripHeight), height)
-	for rows := s.rows; rows > 0; rows-- {
+	for rows := t.rows; rows > 0; rows-- {
 		if rows > 1 {
 			CMPQ(height, operand.Imm(uint64(rows)))
 			JNE(operand.LabelRef(fmt.Sprintf("below%d", rows)))
 		}
-		s.strip(strip, rows, vecs, dot, down)
+		s.strip(strip, tile{rows, t.vecs}, dot, down)
 		JMP(operand.LabelRef("next"))
 		if rows > 1 {
 			Label(fmt.Sprintf("below%d", rows))
@@ -73,8 +74,10 @@ func (s isa) matrix(vecs int, dot, down bool) {
 }
 
 // strip writes one micro-kernel, which goes down tiles of the same height; in each, rows × vecs accumulators stay in registers over the whole inner
-// index, every step of which loads a row of B and broadcasts one value of A for each row.
-func (s isa) strip(strip reg.Register, rows, vecs int, dot, down bool) {
+// index, every step of which loads a row of B and broadcasts one value of A for each row. On AVX2, with its 16 registers, a tile is three rows high and four vectors
+// wide: so a step has the fewest loads, and reads whole lines of B.
+func (s isa) strip(strip reg.Register, size tile, dot, down bool) {
+	rows, vecs := size.rows, size.vecs
 	vec := func() reg.Register { return s.vec() }
 	multiplyAdd := func(b, a, sum reg.Register) { VFMADD231PS(b, a, sum) }
 	if dot {
@@ -107,42 +110,30 @@ func (s isa) strip(strip reg.Register, rows, vecs int, dot, down bool) {
 	keep(init, stripInit)
 
 	b, segs, first := field(stripB), field(stripSegs), field(stripA)
-	var step func() // to the next value of the inner index
-	var a func(i int) operand.Mem
-	var next func() // to the next segment
+	var a func(i, u int) operand.Mem // of row i, u values of the inner index ahead
+	var step func(n int)             // so many values of the inner index on
+	var next func()                  // to the next segment
 	if down {
-		p, col := GP64(), field(stripACol)
+		p, col := GP64(), multiples(field(stripACol))
 		MOVQ(first, p)
-		a = func(i int) operand.Mem { return at(p, i) }
-		step = func() { ADDQ(col, p) }
+		a = func(i, u int) operand.Mem { return col.index(p, u).Offset(4 * i) }
+		step = func(n int) { LEAQ(col.index(p, n), p) }
 		next = func() {}
 		ADDQ(operand.Imm(uint64(4*rows)), first)
 		keep(first, stripA)
 	} else {
-		// Row 5j+i is at base j plus 0, 1, 2, 3 or 4 row strides.
-		stride, stride3 := field(stripARow), GP64()
-		LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, stride3)
+		// Row 6j+i is at base j plus i row strides.
+		stride := multiples(field(stripARow))
 		bases := []reg.GPVirtual{first}
-		for 5*len(bases) < rows {
+		for 6*len(bases) < rows {
 			p := GP64()
-			last := bases[len(bases)-1]
-			LEAQ(operand.Mem{Base: last, Index: stride, Scale: 4}, p)
-			ADDQ(stride, p)
+			LEAQ(operand.Mem{Base: bases[len(bases)-1], Index: stride.three, Scale: 2}, p)
 			bases = append(bases, p)
 		}
-		a = func(i int) operand.Mem {
-			m := operand.Mem{Base: bases[i/5]}
-			switch i % 5 {
-			case 1, 2, 4:
-				m.Index, m.Scale = stride, uint8(i%5)
-			case 3:
-				m.Index, m.Scale = stride3, 1
-			}
-			return m
-		}
-		step = func() {
+		a = func(i, u int) operand.Mem { return stride.index(bases[i/6], i%6).Offset(4 * u) }
+		step = func(n int) {
 			for _, p := range bases {
-				ADDQ(operand.Imm(4), p)
+				ADDQ(operand.Imm(uint64(4*n)), p)
 			}
 		}
 		next = func() {
@@ -152,34 +143,76 @@ func (s isa) strip(strip reg.Register, rows, vecs int, dot, down bool) {
 			}
 		}
 		below := GP64() // the row below the last
-		LEAQ(a(rows-1), below)
-		ADDQ(stride, below)
+		LEAQ(a(rows-1, 0), below)
+		ADDQ(stride.one, below)
 		keep(below, stripA)
 	}
 
-	Label(label("segment"))
-	k := field(stripK)
-	TESTQ(k, k)
-	JZ(ref("segment_end"))
-	Label(label("inner"))
-	bs, as := make([]reg.Register, vecs), [2]reg.Register{vec(), vec()}
+	bs, as := make([]reg.Register, vecs), make([]reg.Register, min(2, rows))
+	byRow := vecs < 4 // a row of B stays in registers, and values of A pass through; or the other way round
+	if !byRow {
+		bs, as = bs[:1], make([]reg.Register, rows)
+	}
+	for i := range as {
+		as[i] = vec()
+	}
 	for j := range bs {
 		bs[j] = vec()
-		VMOVUPS(row(b, j), bs[j])
 	}
-	for j := range panelBytes / 64 * vecs * s.bytes() / panelBytes {
-		PREFETCHT0(operand.Mem{Base: b, Disp: 2048 + 64*j})
-	}
-	for i := range acc {
-		VBROADCASTSS(a(i), as[i%2])
-		for j := range bs {
-			multiplyAdd(bs[j], as[i%2], acc[i][j])
+	products := func(n int) { // for n values of the inner index
+		for u := range n {
+			broadcast := func(i int) { VBROADCASTSS(a(i, u), as[i%len(as)]) }
+			load := func(j int) { VMOVUPS(row(b, j).Offset(u*panelBytes), bs[j%len(bs)]) }
+			add := func(i, j int) { multiplyAdd(bs[j%len(bs)], as[i%len(as)], acc[i][j]) }
+			if byRow {
+				for j := range vecs {
+					load(j)
+				}
+				for i := range rows {
+					broadcast(i)
+					for j := range vecs {
+						add(i, j)
+					}
+				}
+			} else {
+				for i := range rows {
+					broadcast(i)
+				}
+				for j := range vecs {
+					load(j)
+					for i := range rows {
+						add(i, j)
+					}
+				}
+			}
 		}
+		if s.prefetch {
+			for line := 0; line < n*vecs*s.bytes(); line += 64 {
+				PREFETCHT0(operand.Mem{Base: b, Disp: 2048 + line})
+			}
+		}
+		step(n)
+		ADDQ(operand.U32(uint32(n*panelBytes)), b)
 	}
-	step()
-	ADDQ(operand.Imm(panelBytes), b)
+	Label(label("segment"))
+	k := field(stripK)
+	if s.unroll > 1 {
+		SUBQ(operand.Imm(uint64(s.unroll)), k)
+		JLT(ref("rest"))
+		Label(label("inner"))
+		products(s.unroll)
+		SUBQ(operand.Imm(uint64(s.unroll)), k)
+		JGE(ref("inner"))
+		Label(label("rest"))
+		ADDQ(operand.Imm(uint64(s.unroll)), k)
+	} else {
+		TESTQ(k, k)
+	}
+	JZ(ref("segment_end"))
+	Label(label("one"))
+	products(1)
 	DECQ(k)
-	JNZ(ref("inner"))
+	JNZ(ref("one"))
 	Label(label("segment_end"))
 	next()
 	DECQ(segs)

@@ -47,7 +47,7 @@ var (
 // zeros is where sums begin that have no Init.
 var zeros [ref.Panel]float32
 
-// stripOf is the left columns of t, in as few tiles of at most most rows as it takes.
+// stripOf is t in as few tiles of at most most rows as it takes.
 func stripOf(t *ref.Tile, most int) strip {
 	tiles := (t.Rows + most - 1) / most
 	height, higher := t.Rows/tiles, t.Rows%tiles
@@ -66,16 +66,6 @@ func stripOf(t *ref.Tile, most int) strip {
 		s.add, s.addStride = address(t.Add), 4*t.AddStride
 	}
 	return s
-}
-
-// right moves s to the right by so many columns.
-func (s *strip) right(cols uintptr) {
-	s.b += 4 * cols
-	s.init += 4 * cols // zeros is as wide as a panel
-	s.dst += 4 * cols
-	if s.add != 0 {
-		s.add += 4 * cols
-	}
 }
 
 func (s *strip) words() *words { return (*words)(unsafe.Pointer(s)) }
@@ -112,15 +102,16 @@ func dot(t *ref.Tile) {
 
 func matrixAVX2(t *ref.Tile) {
 	checkTile(t)
-	left := stripOf(t, rowsAVX2)
-	for col := 0; col < t.Cols; col += 16 {
-		s := left // the micro-kernel leaves it at the end
-		s.right(uintptr(col))
-		if t.ACol != 1 {
-			matrix16tAVX2(s.words())
-		} else {
-			matrix16AVX2(s.words())
-		}
+	switch {
+	case t.Cols == 16:
+		s := stripOf(t, rows16AVX2)
+		matrix16AVX2(s.words())
+	case t.ACol != 1:
+		s := stripOf(t, rowsAVX2)
+		matrix32tAVX2(s.words())
+	default:
+		s := stripOf(t, rowsAVX2)
+		matrix32AVX2(s.words())
 	}
 	runtime.KeepAlive(t)
 }

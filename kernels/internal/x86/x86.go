@@ -18,7 +18,8 @@ import (
 // The most rows of a tile that stay in registers (see ../gen/main.go).
 const (
 	rowsAVX512 = 14
-	rowsAVX2   = 6
+	rowsAVX2   = 3
+	rows16AVX2 = 6
 )
 
 // AVX512 is the loops for processors with AVX-512.

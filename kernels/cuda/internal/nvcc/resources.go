@@ -117,12 +117,17 @@ type answer struct {
 	err  error
 }
 
-// ask asks ptxas.
+// ask asks ptxas about a module.
 func ask(bin, module, arch string) answer {
 	path := filepath.Join("ptx", module+".sm_80.ptx")
 	if _, err := os.Stat(path); err != nil {
 		path = filepath.Join("ptx", module+".sm_75.ptx")
 	}
+	return askFile(bin, path, arch)
+}
+
+// askFile asks it about a PTX file.
+func askFile(bin, path, arch string) answer {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return answer{err: err}

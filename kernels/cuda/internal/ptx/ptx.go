@@ -35,6 +35,30 @@ func Entries(text string) []Entry {
 	return entries
 }
 
+var sourcePattern = regexp.MustCompile(`(?s)extern "C" __global__ void __launch_bounds__\((\d+)\)\s+(\w+)\((.*?)\)`)
+
+// Outline is what the emulated driver reads of the PTX that would be made of a source: its entry points with their parameters and threads, without
+// code. Bounds of threads must be numbers, and parameters what device.cuh names.
+func Outline(path string) (string, error) {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	text := Header(path, "in outline") + "\n.version 7.0\n.target sm_75\n.address_size 64\n"
+	for _, m := range sourcePattern.FindAllStringSubmatch(string(source), -1) {
+		var params []string
+		for i, declaration := range strings.Split(m[3], ",") {
+			kind := map[bool]string{true: "u64", false: "u32"}[strings.Contains(declaration, "*") || strings.Contains(declaration, "uint64 ")]
+			if strings.HasPrefix(strings.TrimSpace(declaration), "float ") {
+				kind = "f32"
+			}
+			params = append(params, fmt.Sprintf("\t.param .%s %s_param_%d", kind, m[2], i))
+		}
+		text += fmt.Sprintf("\n.visible .entry %s(\n%s\n)\n.maxntid %s, 1, 1\n{\n}\n", m[2], strings.Join(params, ",\n"), m[1])
+	}
+	return text, nil
+}
+
 var includePattern = regexp.MustCompile(`(?m)^#include "(.*)"`)
 
 // Digest is a hash of a source file and of all that it includes, which lie in the same folder.

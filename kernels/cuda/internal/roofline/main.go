@@ -104,9 +104,11 @@ func (w *work) attention(n, heads, d, queries, keys int) {
 }
 
 func (w *work) groupNorm(n, cells, c int) {
-	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32, SiLU: true}).Launches(0, 0, 0, 0, 0) {
-		w.add(l, fmt.Sprintf("%d × %d × %d", n, cells, c))
+	shape := fmt.Sprintf("%d × %d × %d", n, cells, c)
+	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32}).Launches(0, 0, 0, 0, 0, 0) {
+		w.add(l, shape)
 	}
+	w.add(cuda.ScaleChannels(0, 0, 0, 0, n, cells, c, true), shape)
 }
 
 func (w *work) layerNorm(rows, c int) {
