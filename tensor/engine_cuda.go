@@ -70,7 +70,7 @@ func (e *CUDA) String() string {
 	return fmt.Sprintf("%s (%v)", e.device.Name, e.precision)
 }
 
-// products is the format in which matrices are multiplied, but for convolutions larger than 1×1.
+// products is the format in which matrices are multiplied.
 func (e *CUDA) products() cuda.Format {
 	if e.precision == Mixed {
 		return cuda.BF16
@@ -168,11 +168,7 @@ func (e *CUDA) pack(op string, w cuda.Pointer, layout cuda.Packed) *packed {
 
 // layout is how a parameter [out, in, kh, kw] is packed.
 func (e *CUDA) layout(out, in, kh, kw int) cuda.Packed {
-	layout := cuda.Packed{Format: cuda.F32, Out: out, In: in, Taps: kh * kw}
-	if kh*kw == 1 {
-		layout.Format = e.products()
-	}
-	return layout
+	return cuda.Packed{Format: e.products(), Out: out, In: in, Taps: kh * kw}
 }
 
 // PackLinear implements [Engine].

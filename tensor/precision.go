@@ -9,7 +9,8 @@ const (
 	// F32 multiplies float32 by float32.
 	F32 Precision = iota
 	// Mixed rounds both sides to bfloat16 in linear layers, 1×1 convolutions and attention; the products are exact and summed in float32.
-	// Larger convolutions stay float32.
+	// Larger convolutions stay float32 on the CPU, where Winograd's algorithm is faster than bfloat16; a GPU, whose tensor cores multiply no
+	// float32, rounds in them too.
 	Mixed
 )
 

@@ -82,7 +82,7 @@ memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The
 	flags.Var(choice[string]{&b.random, random.Names()}, "random", "a model of that size with random weights, made in memory (default sd21)")
 	flags.Var(deviceValue{&b.device}, "device", "what is measured: this machine's processor, or a GPU in a build with CUDA")
 	flags.IntVar(&b.threads, "threads", 0, "`N` processor threads; 0: all")
-	flags.Var(precisionValue{&b.precision}, "precision", "of linear layers and attention; generate --help says what mixed is")
+	flags.Var(precisionValue{&b.precision}, "precision", "of products; generate --help says what mixed is")
 	flags.StringSliceVar(&b.only, "only", nil, "`NAMES` of what to measure; * stands for anything")
 	flags.IntVar(&b.reps, "reps", 0, "`N` runs of each; 0: at least two unless they take long, and until half a second is spent")
 	flags.StringVar(&b.profile, "profile", "", "`FILE` for where the processor's time went, for go tool pprof")

@@ -23,8 +23,8 @@ func TestDeviceMakesTheSamePicture(t *testing.T) {
 	tensortest.CloseToStd(t, readTensor(t, "cuda.safetensors", "latents"), readTensor(t, "cpu.safetensors", "latents"), 1e-4)
 }
 
-// TestDeviceMakesTheSameMixedPicture: in mixed precision a GPU is as near to the picture in float32 as the processor is, or twice as far at most. They
-// round the same numbers, but not the same probabilities.
+// TestDeviceMakesTheSameMixedPicture: in mixed precision a GPU is as near to the picture in float32 as the processor is, or twice as far at most. It
+// rounds in more convolutions, and not the same probabilities.
 func TestDeviceMakesTheSameMixedPicture(t *testing.T) {
 	workIn(t)
 	args := []string{"generate", "--model", testdata(t, "models/sd21"), "--prompt", prompt, "--seed", "7", "--method", "text", "--steps", "2", "--size", "64x64"}

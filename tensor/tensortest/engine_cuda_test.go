@@ -44,6 +44,19 @@ func network() (err error) {
 	return nil
 }
 
+// TestMixedIsOnTheTensorCores: every kind of product, where the budget of a picture (docs/cuda.md) has it.
+func TestMixedIsOnTheTensorCores(t *testing.T) {
+	e := tensortest.MixedDevice(t).(*tensor.CUDA)
+	linear, conv := tensor.PackLinear(tensor.To(e, tensor.Full(0.5, 8, 8))), tensor.PackConv(tensor.To(e, tensor.Full(0.5, 8, 8, 3, 3)))
+	x := tensor.To(e, tensor.Full(1, 1, 2, 2, 8))
+	var kernels []string
+	require.NoError(t, e.Watch(func(l cuda.Launch) { kernels = append(kernels, l.Kernel) }))
+	tokens := tensor.Linear(tensor.Reshape(tensor.Conv2D(x, conv, tensor.Epilogue{}, 1, tensor.Pad(1)), 1, 4, 8), linear, tensor.Epilogue{})
+	tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 2})
+	require.NoError(t, e.Watch(nil))
+	require.Equal(t, []string{"conv_bf16_64", "gemm_bf16_64", "attention_bf16_64"}, kernels)
+}
+
 // TestSeveralAtATime: operators of several goroutines on two devices do not get into each other's way.
 func TestSeveralAtATime(t *testing.T) {
 	engines := tensortest.TwoDevices(t)
