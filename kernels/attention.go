@@ -228,9 +228,17 @@ type softmax struct {
 // state is what a task keeps for a panel of queries.
 type state struct {
 	q      []float32 // [depth, 32]
-	n      int       // queries; the other lanes are idle
+	n      int       // queries; the other lanes are idle, whatever is in them
 	hi, lo ref.Lanes // the largest and smallest q·k so far
 	acc    []softmax // by class
+}
+
+// columns is how many of a panel's the products compute: half of them do for few queries.
+func (st *state) columns() int {
+	if st.n <= panel/2 {
+		return panel / 2
+	}
+	return panel
 }
 
 func (at *attention) do(i int) {
@@ -346,7 +354,7 @@ func (at *attention) storeQueries(m *implementation, st *state, head, from int, 
 func (at *attention) logits(m *implementation, t *ref.Tile, dst []float32, st *state, head, from, n int) {
 	depth := at.depth()
 	k := at.kh[(head*at.places+from)*depth:]
-	*t = ref.Tile{Cols: panel, Segs: 1, ARow: depth, ACol: 1, InitStride: panel, DstStride: panel}
+	*t = ref.Tile{Cols: st.columns(), Segs: 1, ARow: depth, ACol: 1, InitStride: panel, DstStride: panel}
 	t.Rows, t.Dst = n, dst
 	for c := 0; c < depth; c += headBlock {
 		t.K, t.A, t.B = min(headBlock, depth-c), k[c:], st.q[c*panel:]
@@ -415,7 +423,7 @@ func (at *attention) online(m *implementation, t *ref.Tile, w *attnWork, logits 
 		m.RoundBF16(logits[:n*panel], logits)
 	}
 	*t = ref.Tile{
-		Rows: d, Cols: panel, K: n, Segs: 1,
+		Rows: d, Cols: st.columns(), K: n, Segs: 1,
 		A: at.vh[from*d:], ARow: 1, ACol: d, B: logits, InitStride: panel, Dst: acc.out, DstStride: panel,
 	}
 	if acc.begun {

@@ -26,9 +26,10 @@ func (s isa) matrices() {
 	}
 	for _, dot := range products {
 		for _, t := range s.tiles {
-			s.matrix(t, dot, false)
+			for _, down := range []bool{false, true} {
+				s.matrix(t, dot, down)
+			}
 		}
-		s.matrix(s.tiles[0], dot, true)
 	}
 }
 

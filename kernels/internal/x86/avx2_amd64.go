@@ -9,15 +9,20 @@ package x86
 //go:noescape
 func matrix32AVX2(p *[16]int)
 
+// matrix32tAVX2 is ref.Matrix for a strip of tiles of 1 to 3 rows and of 32 columns.
+//
+//go:noescape
+func matrix32tAVX2(p *[16]int)
+
 // matrix16AVX2 is ref.Matrix for a strip of tiles of 1 to 6 rows and of 16 columns.
 //
 //go:noescape
 func matrix16AVX2(p *[16]int)
 
-// matrix32tAVX2 is ref.Matrix for a strip of tiles of 1 to 3 rows and of 32 columns.
+// matrix16tAVX2 is ref.Matrix for a strip of tiles of 1 to 6 rows and of 16 columns.
 //
 //go:noescape
-func matrix32tAVX2(p *[16]int)
+func matrix16tAVX2(p *[16]int)
 
 // expAVX2 is ref.Exp.
 //

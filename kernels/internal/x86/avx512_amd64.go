@@ -9,30 +9,40 @@ package x86
 //go:noescape
 func matrix32AVX512(p *[16]int)
 
+// matrix32tAVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 32 columns.
+//
+//go:noescape
+func matrix32tAVX512(p *[16]int)
+
 // matrix16AVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
 func matrix16AVX512(p *[16]int)
 
-// matrix32tAVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 32 columns.
+// matrix16tAVX512 is ref.Matrix for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
-func matrix32tAVX512(p *[16]int)
+func matrix16tAVX512(p *[16]int)
 
 // dot32AVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
 //
 //go:noescape
 func dot32AVX512(p *[16]int)
 
+// dot32tAVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
+//
+//go:noescape
+func dot32tAVX512(p *[16]int)
+
 // dot16AVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
 func dot16AVX512(p *[16]int)
 
-// dot32tAVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 32 columns.
+// dot16tAVX512 is ref.Dot for a strip of tiles of 1 to 14 rows and of 16 columns.
 //
 //go:noescape
-func dot32tAVX512(p *[16]int)
+func dot16tAVX512(p *[16]int)
 
 // expAVX512 is ref.Exp.
 //

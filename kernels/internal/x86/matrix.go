@@ -75,9 +75,11 @@ func address(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceDa
 func matrixAVX512(t *ref.Tile) {
 	checkTile(t)
 	s := stripOf(t, rowsAVX512)
-	switch {
-	case t.ACol != 1:
+	switch down := t.ACol != 1; {
+	case down && t.Cols == 32:
 		matrix32tAVX512(s.words())
+	case down:
+		matrix16tAVX512(s.words())
 	case t.Cols == 32:
 		matrix32AVX512(s.words())
 	default:
@@ -89,9 +91,11 @@ func matrixAVX512(t *ref.Tile) {
 func dot(t *ref.Tile) {
 	checkTile(t)
 	s := stripOf(t, rowsAVX512)
-	switch {
-	case t.ACol != 1:
+	switch down := t.ACol != 1; {
+	case down && t.Cols == 32:
 		dot32tAVX512(s.words())
+	case down:
+		dot16tAVX512(s.words())
 	case t.Cols == 32:
 		dot32AVX512(s.words())
 	default:
@@ -102,16 +106,20 @@ func dot(t *ref.Tile) {
 
 func matrixAVX2(t *ref.Tile) {
 	checkTile(t)
-	switch {
-	case t.Cols == 16:
-		s := stripOf(t, rows16AVX2)
-		matrix16AVX2(s.words())
-	case t.ACol != 1:
-		s := stripOf(t, rowsAVX2)
+	most := rowsAVX2
+	if t.Cols == 16 {
+		most = rows16AVX2
+	}
+	s := stripOf(t, most)
+	switch down := t.ACol != 1; {
+	case down && t.Cols == 32:
 		matrix32tAVX2(s.words())
-	default:
-		s := stripOf(t, rowsAVX2)
+	case down:
+		matrix16tAVX2(s.words())
+	case t.Cols == 32:
 		matrix32AVX2(s.words())
+	default:
+		matrix16AVX2(s.words())
 	}
 	runtime.KeepAlive(t)
 }
@@ -122,7 +130,7 @@ func checkTile(t *ref.Tile) {
 		_ = t.A[(t.Rows-1)*t.ARow+(t.Segs-1)*t.ASeg+(t.K-1)*t.ACol]
 		_ = t.B[(n-1)*ref.Panel+t.Cols-1]
 	}
-	if t.Rows < 1 || t.ACol != 1 && (t.ARow != 1 || t.Segs != 1 || t.Cols != 32) || t.Cols != 16 && t.Cols != 32 {
+	if t.Rows < 1 || t.ACol != 1 && (t.ARow != 1 || t.Segs != 1) || t.Cols != 16 && t.Cols != 32 {
 		panic("x86: no micro-kernel for this tile")
 	}
 	if t.Init != nil {
