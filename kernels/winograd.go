@@ -136,9 +136,9 @@ func (c *winograd) do(i int) {
 	j, from := i/c.blocks, i%c.blocks*c.rows
 	rows := min(c.rows, c.tiles-from)
 	channels := ceilDiv(c.C, ceilDiv(c.C, channelBlock))
-	uPoint, sumPoint := apart(channels*panel), apart(rows*panel)
-	s := getScratch(points*(uPoint+sumPoint) + 9*widened*panel)
-	u, sums, rest := s.take(points*uPoint), s.take(points*sumPoint), s.take(9*widened*panel)
+	uPoint := apart(channels * panel)
+	s := getScratch(points*(uPoint+rows*panel) + 9*widened*panel)
+	u, sums, rest := s.take(points*uPoint), s.take(rows*points*panel), s.take(9*widened*panel)
 	m := active.Load()
 	for k := 0; k < c.C; k += channels {
 		n := min(channels, c.C-k)
@@ -147,23 +147,23 @@ func (c *winograd) do(i int) {
 			w, tap := c.w.filters(m, rest, j, k+i, some)
 			m.WinogradWeights(u[i*panel:], uPoint, w, tap, some*panel)
 		}
-		c.multiply(m, &s.tile, sums, sumPoint, u, uPoint, j, from, rows, k, n)
+		c.multiply(m, &s.tile, sums, u, uPoint, j, from, rows, k, n)
 	}
-	c.output(m, rest, sums, sumPoint, j, from, rows)
+	c.output(m, rest, sums, j, from, rows)
 	s.put()
 }
 
-// multiply adds to the sums of panel j what the channels k … k+n-1 give: V·U for each point.
-func (c *winograd) multiply(m *implementation, t *ref.Tile, sums []float32, sumPoint int, u []float32, uPoint, j, from, rows, k, n int) {
+// multiply adds to the sums [rows, 36, panel] of panel j what the channels k … k+n-1 give: V·U for each point.
+func (c *winograd) multiply(m *implementation, t *ref.Tile, sums, u []float32, uPoint, j, from, rows, k, n int) {
 	t.ARow, t.ACol, t.Segs, t.K = c.row, 1, 1, n
 	t.Cols = panel
 	if c.w.n-j*panel <= panel/2 {
 		t.Cols = panel / 2
 	}
-	t.InitStride, t.DstStride = panel, panel
+	t.InitStride, t.DstStride = points*panel, points*panel
 	t.Rows = rows
 	for p := range points {
-		t.A, t.B, t.Dst = c.v[p*c.point+from*c.row+k:], u[p*uPoint:], sums[p*sumPoint:]
+		t.A, t.B, t.Dst = c.v[p*c.point+from*c.row+k:], u[p*uPoint:], sums[p*panel:]
 		if k > 0 {
 			t.Init = t.Dst
 		}
@@ -172,7 +172,7 @@ func (c *winograd) multiply(m *implementation, t *ref.Tile, sums []float32, sumP
 }
 
 // output transforms the sums of panel j into outputs. buf has room for a tile and a bias.
-func (c *winograd) output(m *implementation, buf, sums []float32, sumPoint, j, from, rows int) {
+func (c *winograd) output(m *implementation, buf, sums []float32, j, from, rows int) {
 	cols := min(panel, c.w.n-j*panel)
 	bias, tile := buf[:cols], buf[panel:][:tileSide*tileSide*cols]
 	if c.ep.Bias == nil {
@@ -183,12 +183,16 @@ func (c *winograd) output(m *implementation, buf, sums []float32, sumPoint, j, f
 	for r := range rows {
 		n, y, x := c.at(c.first + from + r)
 		at := ((n*c.oh+y)*c.ow+x)*c.Out + j*panel
-		sums := sums[r*panel:]
-		if c.ep.Act == None && c.ep.Residual == nil && y+tileSide <= c.oh && x+tileSide <= c.ow {
-			m.WinogradOutput(c.dst[at:], c.ow*c.Out, c.Out, sums, sumPoint, bias, cols)
+		sums := sums[r*points*panel:]
+		if c.ep.Act == None && y+tileSide <= c.oh && x+tileSide <= c.ow {
+			var residual []float32
+			if c.ep.Residual != nil {
+				residual = c.ep.Residual[at:]
+			}
+			m.WinogradOutput(c.dst[at:], c.ow*c.Out, c.Out, sums, bias, residual, cols)
 			continue
 		}
-		m.WinogradOutput(tile, tileSide*cols, cols, sums, sumPoint, bias, cols)
+		m.WinogradOutput(tile, tileSide*cols, cols, sums, bias, nil, cols)
 		c.ep.Act.apply(m, tile)
 		for i := range min(tileSide, c.oh-y) {
 			for k := range min(tileSide, c.ow-x) {

@@ -24,7 +24,7 @@ type Loops struct {
 
 	WinogradInput   func(v []float32, step int, x []float32, line, pixel, n int)
 	WinogradWeights func(u []float32, step int, w []float32, tap, n int)
-	WinogradOutput  func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int)
+	WinogradOutput  func(y []float32, line, pixel int, m, bias, residual []float32, n int)
 
 	PanelRange func(s []float32, rows int, hi, lo *Lanes)
 	PanelExp2  func(s []float32, rows int, mul float32, shift, sum *Lanes)

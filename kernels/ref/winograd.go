@@ -81,22 +81,27 @@ func weightPoints(g0, g1, g2 float32) (u0, u1, u2, u3, u4, u5 float32) {
 		g2
 }
 
-// WinogradOutput is Aᵀ·M·A + bias for n channels of a tile: with M[i][j] = m[(6i+j)*step+c],
+// WinogradOutput is Aᵀ·M·A + bias + residual for n ≤ Panel channels of a tile: with M[i][j] = m[(6i+j)*Panel+c],
 //
-//	y[i*line+j*pixel+c] = (Aᵀ·M·A)[i][j] + bias[c]
+//	y[i*line+j*pixel+c] = (Aᵀ·M·A)[i][j] + bias[c] + residual[i*line+j*pixel+c]
 //
-// m is used up: it holds anything afterwards.
-func WinogradOutput(y []float32, line, pixel int, m []float32, step int, bias []float32, n int) {
+// residual may be nil, for 0, or y. m is used up: it holds anything afterwards.
+func WinogradOutput(y []float32, line, pixel int, m, bias, residual []float32, n int) {
 	for c := range n {
 		var t [4][6]float32
 		for j := range 6 {
-			m := m[j*step+c:]
-			t[0][j], t[1][j], t[2][j], t[3][j] = outputs(m[0], m[6*step], m[12*step], m[18*step], m[24*step], m[30*step])
+			m := m[j*Panel+c:]
+			t[0][j], t[1][j], t[2][j], t[3][j] = outputs(m[0], m[6*Panel], m[12*Panel], m[18*Panel], m[24*Panel], m[30*Panel])
 		}
 		for i, t := range t {
 			y, b := y[i*line+c:], bias[c]
 			y0, y1, y2, y3 := outputs(t[0], t[1], t[2], t[3], t[4], t[5])
-			y[0], y[pixel], y[2*pixel], y[3*pixel] = y0+b, y1+b, y2+b, y3+b
+			y0, y1, y2, y3 = y0+b, y1+b, y2+b, y3+b
+			if residual != nil {
+				r := residual[i*line+c:]
+				y0, y1, y2, y3 = y0+r[0], y1+r[pixel], y2+r[2*pixel], y3+r[3*pixel]
+			}
+			y[0], y[pixel], y[2*pixel], y[3*pixel] = y0, y1, y2, y3
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -210,7 +212,7 @@ func (s isa) winogradWeights() {
 }
 
 func (s isa) winogradOutput() {
-	s.text("winogradOutput", "(y *float32, line, pixel int, m *float32, step int, bias *float32, n int)", "is ref.WinogradOutput.")
+	s.text("winogradOutput", "(y *float32, line, pixel int, m, bias, residual *float32, n int)", "is ref.WinogradOutput.")
 	c := s.loads(alpha, beta, alpha2, beta2, alpha3, beta3)
 	outputs := func(m [6]reg.VecVirtual) [4]reg.VecVirtual {
 		diffA, sumA := s.copy(m[1]), m[1]
@@ -236,35 +238,47 @@ func (s isa) winogradOutput() {
 	times4(pixel)
 	pixel3 := GP64()
 	LEAQ(operand.Mem{Base: pixel, Index: pixel, Scale: 2}, pixel3)
-	step := parameter("step")
-	step6 := step.times6()
-	at := GP64()
+	residual, beside := pointer("residual"), GP64() // beside: where its place is from y's
+	MOVQ(residual, beside)
+	SUBQ(y, beside)
+	place := func(i, j int) operand.Mem { return operand.Mem{Base: m, Disp: panelBytes * (6*i + j)} }
 	s.channels([]reg.Register{y, m, bias}, func(r *rest) {
-		MOVQ(m, at)
-		for range 6 {
+		for j := range 6 {
 			var t [6]reg.VecVirtual
 			for i := range t {
-				t[i] = s.read(step6.index(at, i), r)
+				t[i] = s.read(place(i, j), r)
 			}
 			for i, v := range outputs(t) {
-				s.write(v, step6.index(at, i), r)
+				s.write(v, place(i, j), r)
 			}
-			ADDQ(step.one, at)
 		}
-		MOVQ(m, at)
 		to := GP64()
 		MOVQ(y, to)
-		for range 4 {
+		for i := range 4 {
 			var t [6]reg.VecVirtual
 			for j := range t {
-				t[j] = s.read(step.index(at, j), r)
+				t[j] = s.read(place(i, j), r)
 			}
 			b := s.read(operand.Mem{Base: bias}, r)
-			for j, v := range outputs(t) {
+			pixels := outputs(t)
+			for _, v := range pixels {
 				VADDPS(b, v, v)
+			}
+			store := fmt.Sprintf("store%d", i)
+			if r != nil {
+				store += "_rest"
+			}
+			TESTQ(residual, residual)
+			JZ(operand.LabelRef(store))
+			from := GP64()
+			LEAQ(operand.Mem{Base: to, Index: beside, Scale: 1}, from)
+			for j, v := range pixels {
+				VADDPS(s.read(strides{pixel, pixel3, nil}.index(from, j), r), v, v)
+			}
+			Label(store)
+			for j, v := range pixels {
 				s.write(v, strides{pixel, pixel3, nil}.index(to, j), r)
 			}
-			ADDQ(step6.one, at)
 			ADDQ(line, to)
 		}
 	})

@@ -177,7 +177,7 @@ func winogradWeightsAVX2(u *float32, step int, w *float32, tap int, n int)
 // winogradOutputAVX2 is ref.WinogradOutput.
 //
 //go:noescape
-func winogradOutputAVX2(y *float32, line int, pixel int, m *float32, step int, bias *float32, n int)
+func winogradOutputAVX2(y *float32, line int, pixel int, m *float32, bias *float32, residual *float32, n int)
 
 // transpose8 is ref.Transpose for 8 rows and 8·blocks columns.
 //

@@ -197,7 +197,7 @@ func winogradWeightsAVX512(u *float32, step int, w *float32, tap int, n int)
 // winogradOutputAVX512 is ref.WinogradOutput.
 //
 //go:noescape
-func winogradOutputAVX512(y *float32, line int, pixel int, m *float32, step int, bias *float32, n int)
+func winogradOutputAVX512(y *float32, line int, pixel int, m *float32, bias *float32, residual *float32, n int)
 
 // pairsAVX512 is ref.Pairs. n, of x, is a multiple of 16.
 //

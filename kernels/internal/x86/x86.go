@@ -243,18 +243,25 @@ func winogradWeights(f func(u *float32, step int, w *float32, tap, n int)) func(
 	}
 }
 
-func winogradOutput(f func(y *float32, line, pixel int, m *float32, step int, bias *float32, n int)) func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int) {
-	return func(y []float32, line, pixel int, m []float32, step int, bias []float32, n int) {
+func winogradOutput(f func(y *float32, line, pixel int, m, bias, residual *float32, n int)) func(y []float32, line, pixel int, m, bias, residual []float32, n int) {
+	return func(y []float32, line, pixel int, m, bias, residual []float32, n int) {
 		if n == 0 {
 			return
 		}
-		_, _, _ = y[3*line+3*pixel+n-1], m[35*step+n-1], bias[n-1]
+		_, _, _ = y[3*line+3*pixel+n-1], m[35*ref.Panel+n-1], bias[n-1]
+		var r *float32
+		if residual != nil {
+			_, r = residual[3*line+3*pixel+n-1], &residual[0]
+		}
 		if raceEnabled {
-			grid(write[float32], m, 1, 36, 0, step, n)
+			grid(write[float32], m, 1, 36, 0, ref.Panel, n)
+			if residual != nil {
+				grid(read[float32], residual, 4, 4, line, pixel, n)
+			}
 			grid(write[float32], y, 4, 4, line, pixel, n)
 			read(bias[:n])
 		}
-		f(&y[0], line, pixel, &m[0], step, &bias[0], n)
+		f(&y[0], line, pixel, &m[0], &bias[0], r, n)
 	}
 }
 
