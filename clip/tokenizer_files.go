@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sowgen/sowgen/internal/bounded"
 )
 
 // LoadTokenizer reads the tokenizer in folder dir of fsys, in either of the two layouts in use and with the same preference as
@@ -348,20 +349,12 @@ func (f tokenizerFolder) path(name string) string { return path.Join(f.dir, name
 
 // read returns the contents of a file, and whether it is there.
 func (f tokenizerFolder) read(name string) (b []byte, found bool, err error) {
-	file, err := f.fsys.Open(f.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	defer file.Close()
-	b, err = io.ReadAll(io.LimitReader(file, maxTokenizerFile+1))
+	b, err = bounded.ReadFS(f.fsys, f.path(name), maxTokenizerFile, "a CLIP tokenizer's file")
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, false, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("%s: %w", f.path(name), err)
-	case len(b) > maxTokenizerFile:
-		return nil, false, fmt.Errorf("%s: larger than %d MB: not a CLIP tokenizer's file", f.path(name), maxTokenizerFile>>20)
+		return nil, false, err
 	case !utf8.Valid(b):
 		return nil, false, fmt.Errorf("%s: not UTF-8 text", f.path(name))
 	}

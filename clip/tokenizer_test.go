@@ -162,7 +162,7 @@ func TestLoadTokenizerErrors(t *testing.T) {
 		{"merge of unknown", map[string]string{m: "a c\n"}, `tokenizer/merges.txt: merge 1 "a c": token "c" is not in the vocabulary`},
 		{"merge to unknown", map[string]string{m: "b a\n"}, `tokenizer/merges.txt: merge 1 "b a": token "ba" is not in the vocabulary`},
 		{"merges binary", map[string]string{m: "\x00\xff\xfe"}, "tokenizer/merges.txt: not UTF-8 text"},
-		{"huge", map[string]string{m: strings.Repeat(" ", maxTokenizerFile+1)}, "tokenizer/merges.txt: larger than 16 MB: not a CLIP tokenizer's file"},
+		{"huge", map[string]string{m: strings.Repeat(" ", maxTokenizerFile+1)}, "read tokenizer/merges.txt: over 16777216 bytes: not a CLIP tokenizer's file"},
 		{"config not JSON", map[string]string{"tokenizer_config.json": "pad"}, "tokenizer/tokenizer_config.json: invalid character 'p' looking for beginning of value"},
 		{"config a list", map[string]string{"tokenizer_config.json": "[]"}, "tokenizer/tokenizer_config.json: byte 1: JSON array in a place of another type"},
 		{"pad a number", map[string]string{"tokenizer_config.json": `{"pad_token": 0}`}, `tokenizer/tokenizer_config.json: pad_token: token "0": want a string or an object with "content"`},

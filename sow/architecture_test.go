@@ -14,19 +14,20 @@ const module = "github.com/sowgen/sowgen/"
 // TestLayering holds who may import whom (ARCHITECTURE.md): each package only those named for it.
 func TestLayering(t *testing.T) {
 	allowed := map[string][]string{
-		"kernels":     {"kernels/"},
-		"tensor":      {"kernels", "kernels/cuda"}, // the latter with -tags cuda
-		"nn":          {"nn/weights", "tensor"},
-		"nn/config":   {},
-		"nn/weights":  {"kernels", "tensor"},
-		"clip":        {"nn", "nn/config", "nn/weights", "tensor"},
-		"unet":        {"nn", "nn/config", "nn/weights", "tensor"},
-		"vae":         {"nn", "nn/config", "nn/weights", "tensor"},
-		"sampler":     {"nn/config", "tensor"},
-		"sow/builtin": {},
-		"sow/picture": {"tensor"},
-		"sow/plan":    {},
-		"sow/random":  {"clip", "kernels", "nn/weights", "unet", "vae"},
+		"kernels":          {"kernels/"},
+		"tensor":           {"kernels", "kernels/cuda"}, // the latter with -tags cuda
+		"nn":               {"nn/weights", "tensor"},
+		"internal/bounded": {},
+		"nn/config":        {"internal/bounded"},
+		"nn/weights":       {"kernels", "tensor"},
+		"clip":             {"internal/bounded", "nn", "nn/config", "nn/weights", "tensor"},
+		"unet":             {"nn", "nn/config", "nn/weights", "tensor"},
+		"vae":              {"nn", "nn/config", "nn/weights", "tensor"},
+		"sampler":          {"nn/config", "tensor"},
+		"sow/builtin":      {},
+		"sow/picture":      {"tensor"},
+		"sow/plan":         {"internal/bounded"},
+		"sow/random":       {"clip", "kernels", "nn/weights", "unet", "vae"},
 
 		"sow/face": {"nn", "nn/weights", "sow/picture", "tensor"},
 
@@ -35,15 +36,15 @@ func TestLayering(t *testing.T) {
 		"sow/plan/openai":          {"sow/plan", "sow/plan/internal/remote"},
 		"sow/plan/sketch":          {"sow/plan"},
 		"sow/capture":              {},
-		"sow/rules":                {"sow/picture", "sow/plan", "tensor", "unet"},
+		"sow/rules":                {"internal/bounded", "sow/picture", "sow/plan", "tensor", "unet"},
 
 		"sow/experiment": {"kernels", "sampler", "sow", "sow/builtin", "sow/capture", "sow/eval", "sow/eval/benchmark", "sow/face", "sow/picture", "sow/plan", "sow/rules", "tensor"},
 
-		"sow/eval": {"clip", "nn", "nn/config", "nn/weights", "sow/picture", "tensor"},
+		"sow/eval": {"internal/bounded", "clip", "nn", "nn/config", "nn/weights", "sow/picture", "tensor"},
 
 		"sow/eval/benchmark": {"sow/eval", "sow/picture"},
 
-		"sow": {"clip", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
+		"sow": {"clip", "internal/bounded", "nn/weights", "sampler", "sow/builtin", "sow/capture", "sow/picture", "sow/plan", "sow/rules", "tensor", "unet", "vae"},
 	}
 	for pkg, want := range allowed {
 		for _, dep := range list(t, `{{join .Imports "\n"}}`, module+pkg) {

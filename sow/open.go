@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
 	"github.com/sowgen/sowgen/clip"
+	"github.com/sowgen/sowgen/internal/bounded"
 	"github.com/sowgen/sowgen/sampler"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/sow/plan"
@@ -144,12 +144,14 @@ func readDefaults(fsys fs.FS, network *unet.Config, autoencoder *vae.Config) (p 
 		Tasks map[plan.Task]json.RawMessage `json:"tasks"`
 		*Params
 	}{Size: [2]int{p.Width, p.Height}, Params: &p}
-	data, err := readLimited(fsys, "sow.json", maxDefaults)
-	if err == nil {
+	data, err := bounded.ReadFS(fsys, "sow.json", maxDefaults, "a model's defaults")
+	switch {
+	case err == nil:
 		err = decodeStrictly(data, &file)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	case errors.Is(err, fs.ErrNotExist):
 		err = nil
+	default:
+		return p, nil, err
 	}
 	if err == nil {
 		p.Width, p.Height = file.Size[0], file.Size[1]
@@ -162,16 +164,6 @@ func readDefaults(fsys fs.FS, network *unet.Config, autoencoder *vae.Config) (p 
 		err = fmt.Errorf("sow.json: %w", err)
 	}
 	return p, tasks, err
-}
-
-// readLimited reads a file of which no more than limit bytes count.
-func readLimited(fsys fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // decodeStrictly reads JSON in which every key must be known: a misspelt one would be silently ignored otherwise.

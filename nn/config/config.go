@@ -7,12 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/sowgen/sowgen/internal/bounded"
 )
 
 // maxSize bounds a config file: real ones have a few kilobytes.
@@ -21,20 +22,12 @@ const maxSize = 1 << 20
 // Read decodes the JSON object in file name of fsys into dst, a pointer to a struct that holds the defaults. fixed lists keys whose
 // other values would be another network: each must be absent, null or equal to the value given.
 func Read(fsys fs.FS, name string, dst any, fixed map[string]any) error {
-	f, err := fsys.Open(name)
+	data, err := bounded.ReadFS(fsys, name, maxSize, "a config file")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: no such file: a model folder in the diffusers layout has it", name)
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: no such file: a model folder in the diffusers layout has it", name)
-		}
 		return err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if len(data) > maxSize {
-		return fmt.Errorf("%s: over %d bytes: not a config file", name, maxSize)
 	}
 	if err := Decode(data, dst, fixed); err != nil {
 		return fmt.Errorf("%s: %w", name, err)

@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sowgen/sowgen/internal/bounded"
 	"github.com/sowgen/sowgen/sow/picture"
 )
 
@@ -49,12 +50,12 @@ var columns = []string{"picture", "mask", "prompt", "scenario", "seed", "name", 
 // none is kept in memory: see [Case.Loaded].
 func ReadFolder(dir string) ([]*Case, error) {
 	path := filepath.Join(dir, CasesFile)
-	data, err := readBounded(path)
+	data, err := bounded.ReadFile(path, maxCasesFile, "a list of cases")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: there is no such file; want one with the titles picture, mask, prompt and scenario, and a line for each case", path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	titles, err := r.Read()
@@ -92,19 +93,6 @@ func ReadFolder(dir string) ([]*Case, error) {
 		return nil, fmt.Errorf("%s: there is no case under the titles", path)
 	}
 	return cases, nil
-}
-
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCasesFile+1))
-	if err == nil && len(data) > maxCasesFile {
-		err = fmt.Errorf("over %d bytes: not a list of cases", maxCasesFile)
-	}
-	return data, err
 }
 
 func checkTitles(titles []string) error {

@@ -14,7 +14,8 @@ import (
 	"image"
 	"io"
 	"math"
-	"os"
+
+	"github.com/sowgen/sowgen/internal/bounded"
 )
 
 // Planner makes plans.
@@ -172,17 +173,9 @@ const maxFile = 1 << 20
 
 // ReadFile reads a plan.json.
 func ReadFile(path string) (*Plan, error) {
-	f, err := os.Open(path)
+	data, err := bounded.ReadFile(path, maxFile, "a plan")
 	if err != nil {
 		return nil, fmt.Errorf("plan: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("plan: %w", err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("plan: %s: over %d bytes: not a plan", path, maxFile)
 	}
 	p, err := Parse(data)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"image"
 	"io"
 	"math"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
+	"github.com/sowgen/sowgen/internal/bounded"
 	"github.com/sowgen/sowgen/sow/picture"
 	"github.com/sowgen/sowgen/sow/plan"
 )
@@ -22,17 +22,9 @@ const maxFile = 1 << 20
 
 // ReadFile reads a program and the masks it names, which lie beside it.
 func ReadFile(file string) (*Program, error) {
-	f, err := os.Open(file)
+	data, err := bounded.ReadFile(file, maxFile, "a program of rules")
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("rules: %s: over %d bytes: not a program of rules", file, maxFile)
 	}
 	p, err := Parse(data, func(name string) (*image.Gray, error) {
 		if !filepath.IsAbs(name) {
