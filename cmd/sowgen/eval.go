@@ -2,20 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/sow/eval"
@@ -25,16 +22,12 @@ import (
 
 // evaluation is the flags of sowgen eval.
 type evaluation struct {
-	*app
-	make          string
-	model, output string
-	clip          string
-	methods       []string
-	scenarios     []string
-	cases, jobs   int
-	seed          uint64
-	seeds         int
-	json, again   bool
+	lab
+	make      string
+	clip      string
+	methods   []string
+	scenarios []string
+	seeds     int
 }
 
 // benchmarkName stands for the cases inside the program.
@@ -43,7 +36,7 @@ const benchmarkName = "builtin"
 const maxSeeds = 1000 // of a case
 
 func (a *app) evalCommand() *cobra.Command {
-	v := &evaluation{app: a}
+	v := &evaluation{lab: lab{app: a}}
 	cmd := &cobra.Command{
 		Use:   "eval DIR | builtin",
 		Short: "Measure methods against each other on a folder of cases",
@@ -122,15 +115,11 @@ func (v *evaluation) write() error {
 
 // check reports flags that cannot be right, and returns the methods.
 func (v *evaluation) check() (methods []sow.Method, err error) {
-	switch {
-	case v.output == "":
-		return nil, wrongFlag("output", `""`, "want a folder")
-	case v.cases < 0:
-		return nil, wrongFlag("cases", v.cases, "want 0 (all) or more")
-	case v.seeds < 1 || v.seeds > maxSeeds:
+	if err := v.checkShared("all"); err != nil {
+		return nil, err
+	}
+	if v.seeds < 1 || v.seeds > maxSeeds {
 		return nil, wrongFlag("seeds", v.seeds, fmt.Sprintf("want 1 … %d", maxSeeds))
-	case v.jobs < 0 || v.jobs > maxThreads:
-		return nil, wrongFlag("jobs", v.jobs, fmt.Sprintf("want 0 (one for each processor) … %d", maxThreads))
 	}
 	for _, name := range v.methods {
 		m := sow.Method(strings.TrimSpace(name))
@@ -175,29 +164,16 @@ func (v *evaluation) run(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	if v.jobs == 0 {
-		v.jobs = runtime.GOMAXPROCS(0)
-	}
-	kernels.SetThreads(max(1, runtime.GOMAXPROCS(0)/v.jobs))
 	judge := &eval.Judge{Probe: probe, Faces: experiment.Faces}
 	if judge.CLIP, err = unlessDone(ctx, v.openCLIP); err != nil {
 		return err
 	}
-	pipeline, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(v.model, sow.Beside(judge.Memory())) })
+	with, err := v.open(ctx, sow.Beside(judge.Memory()))
 	if err != nil {
 		return err
 	}
-	v.kept = fmt.Sprintf("what is finished is kept in %s: the same command goes on from there", v.output)
-	lab := &experiment.Lab{Pipeline: pipeline, Seed: v.seed, Seeds: v.seeds, Cases: v.cases, Jobs: v.jobs, Again: v.again}
-	var show progress = silence{}
-	if !v.json {
-		show = newProgress(v.stderr, 0)
-		lab.Progress = func(done, total int) {
-			show.event(sow.Event{Stage: "pictures", Done: int64(done), Total: int64(total)})
-		}
-	}
-	report, err := experiment.Evaluation(cases, methods, judge).Run(ctx, lab, v.output)
-	show.close()
+	with.Seeds = v.seeds
+	report, err := v.observe(ctx, with, experiment.Evaluation(cases, methods, judge), "pictures", v.output)
 	if err != nil {
 		return err
 	}
@@ -240,10 +216,7 @@ func readCases(folder string) ([]*eval.Case, error) {
 // print tells what came out.
 func (v *evaluation) print(r *experiment.Report, summaries []experiment.Summary) error {
 	if v.json {
-		out := json.NewEncoder(v.stdout)
-		out.SetIndent("", "  ")
-		out.SetEscapeHTML(false)
-		return out.Encode(struct {
+		return v.printJSON(struct {
 			Model    string               `json:"model"`
 			Version  string               `json:"version"`
 			Tables   []experiment.Summary `json:"tables"`
@@ -275,16 +248,7 @@ func (v *evaluation) print(r *experiment.Report, summaries []experiment.Summary)
 		w.Flush()
 		fmt.Fprintln(&b)
 	}
-	for _, c := range r.Checks {
-		holds := "holds"
-		if !c.Holds {
-			holds = "DOES NOT HOLD"
-		}
-		fmt.Fprintf(&b, "%s: %s\n", holds, c.Text)
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintln(&b, n)
-	}
+	tellClaims(&b, r, "")
 	if peak := peakRSS(); peak > 0 {
 		fmt.Fprintf(&b, "The process took up to %s of memory, %s at once.\n", short(peak, "B"), count(v.jobs, "picture", "pictures"))
 	}

@@ -2,18 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/sow"
 	"github.com/sowgen/sowgen/sow/builtin"
 	"github.com/sowgen/sowgen/sow/eval"
@@ -22,16 +19,12 @@ import (
 
 // experiments is the flags of sowgen experiment.
 type experiments struct {
-	*app
-	model, output string
-	seed          uint64
-	cases, jobs   int
-	json, check   bool
-	again         bool
+	lab
+	check bool
 }
 
 func (a *app) experimentCommand() *cobra.Command {
-	x := &experiments{app: a}
+	x := &experiments{lab: lab{app: a}}
 	cmd := &cobra.Command{
 		Use:   "experiment NAME… | all",
 		Short: "Make the experiments of docs/method.md again",
@@ -114,20 +107,10 @@ func (x *experiments) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case x.output == "":
-		return wrongFlag("output", `""`, "want a folder")
-	case x.cases < 0:
-		return wrongFlag("cases", x.cases, "want 0 (as many as each is sized for) or more")
-	case x.jobs < 0 || x.jobs > maxThreads:
-		return wrongFlag("jobs", x.jobs, fmt.Sprintf("want 0 (one for each processor) … %d", maxThreads))
+	if err := x.checkShared("as many as each is sized for"); err != nil {
+		return err
 	}
-	if x.jobs == 0 {
-		x.jobs = runtime.GOMAXPROCS(0)
-	}
-	// Pictures side by side keep the processors busier than threads within one, and their numbers do not depend on it.
-	kernels.SetThreads(max(1, runtime.GOMAXPROCS(0)/x.jobs))
-	pipeline, err := unlessDone(ctx, func() (*sow.Pipeline, error) { return sow.Open(x.model) })
+	with, err := x.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -135,11 +118,11 @@ func (x *experiments) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	x.kept = fmt.Sprintf("what is finished is kept in %s: the same command goes on from there", x.output)
+	with.Judge = &eval.Judge{Probe: probe}
 	var reports []*experiment.Report
 	failed := 0
 	for _, e := range chosen {
-		report, err := x.one(ctx, pipeline, &eval.Judge{Probe: probe}, e)
+		report, err := x.observe(ctx, with, e, e.Name, filepath.Join(x.output, e.Name))
 		if err != nil {
 			return err
 		}
@@ -154,53 +137,21 @@ func (x *experiments) run(ctx context.Context, args []string) error {
 		}
 	}
 	if x.json {
-		out := json.NewEncoder(x.stdout)
-		out.SetIndent("", "  ")
-		out.SetEscapeHTML(false)
-		if err := out.Encode(reports); err != nil {
+		if err := x.printJSON(reports); err != nil {
 			return err
 		}
 	}
 	if x.check && failed > 0 {
-		return errors.New(plural(failed, "experiment does", "experiments do") + " not show what must come out: the tables say where")
+		return errors.New(count(failed, "experiment does", "experiments do") + " not show what must come out: the tables say where")
 	}
 	return nil
-}
-
-func plural(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, more)
-}
-
-// one makes an experiment.
-func (x *experiments) one(ctx context.Context, pipeline *sow.Pipeline, judge *eval.Judge, e *experiment.Experiment) (*experiment.Report, error) {
-	lab := &experiment.Lab{Pipeline: pipeline, Judge: judge, Seed: x.seed, Cases: x.cases, Jobs: x.jobs, Again: x.again}
-	if !x.json {
-		show := newProgress(x.stderr, 0)
-		defer show.close()
-		lab.Progress = func(done, total int) {
-			show.event(sow.Event{Stage: sow.Stage(e.Name), Done: int64(done), Total: int64(total)})
-		}
-	}
-	return e.Run(ctx, lab, filepath.Join(x.output, e.Name))
 }
 
 // print tells what came out.
 func (x *experiments) print(r *experiment.Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", r.Name, r.About)
-	for _, c := range r.Checks {
-		holds := "holds"
-		if !c.Holds {
-			holds = "DOES NOT HOLD"
-		}
-		fmt.Fprintf(&b, "  %s: %s\n", holds, c.Text)
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "  %s\n", n)
-	}
+	tellClaims(&b, r, "  ")
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range append([][]string{r.Table.Titles}, r.Table.Rows...) {
 		fmt.Fprintf(w, "  %s\n", strings.Join(row, "\t"))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -285,10 +284,7 @@ func (g *generate) report(result *sow.Result, in *inputs) error {
 		g.complain("warning: %s", w)
 	}
 	if g.json {
-		e := json.NewEncoder(g.stdout)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(struct {
+		return g.printJSON(struct {
 			Output  string `json:"output"`
 			Latents string `json:"latents,omitempty"`
 			Prompt  string `json:"prompt"`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -78,10 +77,7 @@ supported. PATH may also be builtin, the model inside the program. The exit code
 			return err
 		}
 		if asJSON {
-			e := json.NewEncoder(a.stdout)
-			e.SetIndent("", "  ")
-			e.SetEscapeHTML(false)
-			err = e.Encode(found)
+			err = a.printJSON(found)
 		} else {
 			err = found.print(a.stdout)
 		}

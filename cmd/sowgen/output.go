@@ -184,3 +184,11 @@ func quoted(value string) string {
 	text, _ := json.Marshal(value) // a string always has a JSON form
 	return string(text)
 }
+
+// printJSON writes v to stdout for programs, and for people who look at it.
+func (a *app) printJSON(v any) error {
+	out := json.NewEncoder(a.stdout)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"path"
@@ -139,10 +138,7 @@ func (p *planning) run(ctx context.Context) error {
 			return err
 		}
 	}
-	e := json.NewEncoder(p.stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(planned)
+	return p.printJSON(planned)
 }
 
 // check reports flags that cannot be right.
