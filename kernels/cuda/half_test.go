@@ -196,19 +196,21 @@ func TestActivations(t *testing.T) {
 // TestNaNStaysInItsWindow: where the taps of a filter end, what fills up a step of the inner index is zero and no pixel further on: 0·NaN would not be.
 func TestNaNStaysInItsWindow(t *testing.T) {
 	for _, f := range formats {
-		t.Run(f.String(), func(t *testing.T) {
-			b := newBench(t)
-			const side, channels, out = 9, 3, 5
-			x := b.random(side * side * channels)
-			x[(4*side+4)*channels] = float32(math.NaN())
-			c := Conv{1, side, side, channels, out, 3, 3, 1, 1, 1, side, side, f}
-			packed, dst := b.room(c.Packed().Bytes()/4+1), b.room(side*side*out)
-			b.Launch(c.Packed().Launch(packed, on(b, b.random(out*channels*9))), c.Launch(dst, on(b, x), packed, Epilogue{}))
-			for i, v := range b.read(dst, side*side*out) {
-				down, across := i/out/side-4, i/out%side-4
-				require.Equal(t, down*down <= 1 && across*across <= 1, v != v, "pixel %d, %d from the one", down, across)
-			}
-		})
+		for _, channels := range []int{3, 4} { // one at a time, and four
+			t.Run(fmt.Sprint(f, channels), func(t *testing.T) {
+				b := newBench(t)
+				const side, out = 9, 5
+				x := b.random(side * side * channels)
+				x[(4*side+4)*channels] = float32(math.NaN())
+				c := Conv{1, side, side, channels, out, 3, 3, 1, 1, 1, side, side, f}
+				packed, dst := b.room(c.Packed().Bytes()/4+1), b.room(side*side*out)
+				b.Launch(c.Packed().Launch(packed, on(b, b.random(out*channels*9))), c.Launch(dst, on(b, x), packed, Epilogue{}))
+				for i, v := range b.read(dst, side*side*out) {
+					down, across := i/out/side-4, i/out%side-4
+					require.Equal(t, down*down <= 1 && across*across <= 1, v != v, "pixel %d, %d from the one", down, across)
+				}
+			})
+		}
 	}
 }
 

@@ -117,6 +117,12 @@ func run(only string, every, atATime int, list bool) error {
 	}
 	for _, m := range chosen {
 		next <- m
+		mu.Lock()
+		broken := len(failures) > 0
+		mu.Unlock()
+		if broken {
+			break
+		}
 	}
 	close(next)
 	group.Wait()

@@ -25,7 +25,7 @@ const (
 func checks(file string) ([]check, error) {
 	all := map[string][]check{
 		"attention.cuh":      attention("f32"),
-		"attention.cu":       {{"attention", "", kernelTests, "TestAttentions/f32_.*true"}, {"attention", "", suiteTests, "TestCUDA/Regions"}},
+		"attention.cu":       {{"attention", "", kernelTests, "TestAttentions/^f32_.*true"}, {"attention", "", suiteTests, "TestCUDA/Regions"}},
 		"attention_f32.cuh":  attention("f32"),
 		"attention_half.cuh": attention("f16"),
 		"conv.cu":            append(product("conv", "f32"), product("conv", "f16")...),
@@ -38,7 +38,7 @@ func checks(file string) ([]check, error) {
 		"math.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),
 		"norm.cu":            norm(),
-		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}},
+		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/^f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}},
 		"picture.cuh":        append(product("conv", "f32"), product("conv", "f16")...),
 		"product_f32.cuh":    append(product("gemm", "f32"), product("conv", "f32")...),
 		"product_half.cuh":   append(product("gemm", "f16"), product("conv", "f16")...),
@@ -68,23 +68,23 @@ func norm() []check {
 
 // product is the checks of a kernel of products in a format.
 func product(kernel, format string) (all []check) {
-	kernels := kernel + "_.*" + format
+	kernels := kernel + "_(n[nt]_)?" + format
 	of := func(tests string) { all = append(all, check{kernel, kernels, kernelTests, tests}) }
 	if kernel == "gemm" {
-		of("TestProducts/" + format + "_.*_1_1_1_0_0_0_0}") // one tap is a matrix product
-		of("TestActivations/" + format + "_")
-		of("TestUnaligned/gemm_gemm_.*" + format)
+		of("TestProducts/^" + format + "_.*_1_1_1_0_0_0_0}") // one tap is a matrix product
+		of("TestActivations/^" + format + "_")
+		of("TestUnaligned/gemm_" + kernels)
 		if format == "f32" {
-			all = append(all, check{kernel, kernels, suiteTests, "TestCUDA/MatMul"})
+			all = append(all, check{kernel, kernels, suiteTests, "TestCUDA/Gated/.(1_1_1|3_7_13)."}, check{kernel, kernels, suiteTests, "TestCUDA/MatMul"})
 		}
 		return all
 	}
-	of("TestProducts/" + format + "_{(2|1_8|1_6)")
-	of("TestNaNStaysInItsWindow/" + format)
+	of("TestProducts/^" + format + "_{(2|1_8|1_6)")
+	of("TestNaNStaysInItsWindow/^" + format)
 	if format == "f32" {
 		of("TestUnaligned/conv")
 	}
-	of("TestProducts/" + format + "_{1_15")
+	of("TestProducts/^" + format + "_{1_15")
 	return all
 }
 
@@ -92,10 +92,10 @@ func product(kernel, format string) (all []check) {
 func attention(format string) (all []check) {
 	narrow, kernels := "attention_("+format+"_64|mass)", "attention_("+format+"|mass)"
 	all = []check{
-		{"attention", narrow, kernelTests, "TestAttentions/" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
-		{"attention", narrow, kernelTests, "TestExtremes/" + format},
-		{"attention", narrow, kernelTests, "TestUnaligned/attention_.*" + format},
-		{"attention", kernels, kernelTests, "TestAttentions/" + format + "_"},
+		{"attention", narrow, kernelTests, "TestAttentions/^" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
+		{"attention", narrow, kernelTests, "TestExtremes/^" + format},
+		{"attention", narrow, kernelTests, "TestUnaligned/attention_attention_" + format},
+		{"attention", kernels, kernelTests, "TestAttentions/^" + format + "_"},
 	}
 	if format == "f32" {
 		all = append(all, check{"attention", kernels, suiteTests, "TestCUDA/(Attention|Regions|RegionsPerHead)"})
