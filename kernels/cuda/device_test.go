@@ -95,6 +95,14 @@ func TestEmulatorNotices(t *testing.T) {
 	}
 }
 
+func TestHardware(t *testing.T) {
+	t.Setenv("SOWGEN_EMULATOR_HARDWARE", "132,1980000,2619000,5120")
+	t.Setenv("SOWGEN_EMULATOR_CAPABILITY", "90")
+	d := open(t)
+	require.Equal(t, Hardware{Name: "emulated GPU", Capability: 90, Processors: 132, Clock: 1980000, MemoryClock: 2619000, BusWidth: 5120}, d.Hardware)
+	require.NoError(t, d.Close())
+}
+
 // TestTime: the time of what is asked for is told, and which launches it was.
 func TestTime(t *testing.T) {
 	d := open(t)

@@ -11,6 +11,9 @@
 //	SOWGEN_EMULATOR_DEVICES     how many devices there are, 1
 //	SOWGEN_EMULATOR_VERSION     of the driver, 12000
 //	SOWGEN_EMULATOR_CAPABILITY  of the device, 80 for 8.0
+//	SOWGEN_EMULATOR_HARDWARE    of the device: multiprocessors, clock and memory clock in kHz, bits of the bus, 2,1000,1000,64: as slow a GPU as
+//	                            no other, so that what is measured on it is in the order of its roofline
+//	SOWGEN_EMULATOR_IDLE        launches are looked at, and not run
 //	SOWGEN_EMULATOR_MEMORY      of each context in bytes, 8 GiB
 //	SOWGEN_EMULATOR_LEDGER      a file to which a line is added for each context that is made and each that is destroyed
 #include <cuda.h>
@@ -205,14 +208,16 @@ CUresult CUDAAPI cuDeviceGetName(char* name, int size, CUdevice) {
 CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice) {
     CALL(false);
     const int capability = static_cast<int>(number("SOWGEN_EMULATOR_CAPABILITY", 80));
+    int hardware[4] = {2, 1000, 1000, 64};
+    if (const char* const text = getenv("SOWGEN_EMULATOR_HARDWARE"))
+        if (sscanf(text, "%d,%d,%d,%d", &hardware[0], &hardware[1], &hardware[2], &hardware[3]) != 4) return complain(CUDA_ERROR_INVALID_VALUE, "SOWGEN_EMULATOR_HARDWARE wants four numbers");
     switch (attribute) {
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = capability / 10; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = capability % 10; break;
-    // As slow a GPU as no other: what is measured on it is in the order of its roofline.
-    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 2; break;
-    case CU_DEVICE_ATTRIBUTE_CLOCK_RATE:
-    case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = 1000; break;
-    case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = 64; break;
+    case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = hardware[0]; break;
+    case CU_DEVICE_ATTRIBUTE_CLOCK_RATE: *value = hardware[1]; break;
+    case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = hardware[2]; break;
+    case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = hardware[3]; break;
     default: return CUDA_ERROR_NOT_SUPPORTED;
     }
     return CUDA_SUCCESS;
@@ -419,6 +424,7 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, u
     for (const Module* m : current->modules)
         if (m->functions.count(f->name) && &m->functions.at(f->name) == f) home = m;
     if (!home) return CUDA_ERROR_INVALID_HANDLE;
+    if (getenv("SOWGEN_EMULATOR_IDLE")) return CUDA_SUCCESS;
     current->failed = run({f->name.c_str(), f->entry, home->object, {gx, gy, gz}, {bx, by, bz}, shared, slots});
     return CUDA_SUCCESS;
 }

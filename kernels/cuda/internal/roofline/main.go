@@ -283,6 +283,12 @@ func vae(side int, decode bool, number float64) *work {
 // seconds is the roofline time of all launches that are like it.
 func (k kernel) seconds(g goal) float64 { return float64(k.count) * g.Seconds(k.Work) }
 
+// unfilled is that with the products on no more multiprocessors than have a block.
+func (k kernel) unfilled(g goal) float64 {
+	k.Work.FLOP /= g.Fill(k.Grid)
+	return k.seconds(g)
+}
+
 // total is launches, flops, bytes and each GPU's roofline seconds.
 func (w *work) total() (launches int, flops, bytes float64, seconds []float64) {
 	seconds = make([]float64, len(gpus))
@@ -397,7 +403,17 @@ func pictureTable() string {
 		}
 		fmt.Fprintln(&t)
 	}
-	fmt.Fprint(&t, "| goal | | | | |")
+	fmt.Fprint(&t, "| the picture, where no other multiprocessors multiply than have a block | | | | |")
+	for _, g := range gpus {
+		sum := 0.0
+		for _, p := range picture(f32) {
+			for _, k := range p.work.kernels {
+				sum += float64(p.times) * k.unfilled(g)
+			}
+		}
+		fmt.Fprintf(&t, " %.0f |", 1e3*sum)
+	}
+	fmt.Fprint(&t, "\n| goal | | | | |")
 	for _, g := range gpus {
 		fmt.Fprintf(&t, " %.0f |", 1e3*g.seconds)
 	}
