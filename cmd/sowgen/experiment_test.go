@@ -26,14 +26,16 @@ func TestExperimentRefuses(t *testing.T) {
 	sowgen(t, "experiment", "did-base", "-o", "file").refuses(t, exitFailed, list(t, "."), "want a folder")
 }
 
-// stopper is a terminal whose user presses Ctrl-C at the first line.
+// stopper is a terminal whose user presses Ctrl-C when it is told how long the rest takes: some is finished then.
 type stopper struct {
 	bytes.Buffer
 	stop func()
 }
 
 func (s *stopper) Write(p []byte) (int, error) {
-	s.stop()
+	if bytes.Contains(p, []byte(" left")) {
+		s.stop()
+	}
 	return s.Buffer.Write(p)
 }
 
