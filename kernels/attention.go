@@ -91,8 +91,9 @@ type attention struct {
 	kh, vh       []float32 // keys and values by head, [n, heads, places, d], in the order of keys; as words half as much
 	places       int       // of a head's keys, with the gaps
 	gap          []float32 // the values where there is no key: d zeros
-	queries      []int32   // tokens sorted by label; empty: as they come
-	keys         []int32   // -1 where there is a gap
+	readers      []uint8   // the label whose queries read as each query does
+	queries      []int32   // tokens sorted by that label; empty: as they come
+	keys         []int32   // tokens sorted by label, -1 where there is a gap; empty: as they come
 	queryAt      []extent  // by label
 	keyAt        []extent
 	groups       []group
@@ -120,11 +121,19 @@ func (at *attention) plan(r *Regions) {
 		align = 2
 	}
 	if r != nil {
-		at.queries, at.queryAt = order(at.queries, at.queryAt, r.Query, len(r.Rules), 1)
-		at.keys, at.keyAt = order(at.keys, at.keyAt, r.Key, len(r.Rules), align)
 		at.labels = len(r.Rules)
 		tables := r.tables()
 		at.tables = len(tables)
+		as := alike(tables)
+		at.readers = at.readers[:0]
+		for _, label := range r.Query {
+			if !at.wantMass { // which is of every label by itself
+				label = as[label]
+			}
+			at.readers = append(at.readers, label)
+		}
+		at.queries, at.queryAt = order(at.queries, at.queryAt, at.readers, at.labels, 1)
+		at.keys, at.keyAt = order(at.keys, at.keyAt, r.Key, at.labels, align)
 		for _, table := range tables {
 			at.readings = append(at.readings, readings(table, at.keyAt, at.wantMass)...)
 		}

@@ -110,6 +110,20 @@ func order(tokens []int32, at []extent, labels []uint8, n, align int) ([]int32, 
 	return tokens, at
 }
 
+// alike gives for each label the first one whose queries go by the same rules in every table. These read in the same way, so they need not be
+// kept apart, and fill panels together.
+func alike(tables [][][]Rule) []uint8 {
+	as := make([]uint8, len(tables[0]))
+	for a := range as {
+		first := 0
+		for slices.ContainsFunc(tables, func(rules [][]Rule) bool { return !slices.Equal(rules[first], rules[a]) }) {
+			first++ // up to a itself
+		}
+		as[a] = uint8(first)
+	}
+	return as
+}
+
 // reading is how the queries of one label read the sorted keys: stretches of keys without gaps, each of one class. A class has one softmax
 // accumulator; regions under the same rule share it.
 type reading struct {

@@ -129,7 +129,7 @@ func TestAttentionPerHead(t *testing.T) {
 	block := [][]rule{{{Block: true}, {Block: true}}, {{Block: true}, {}}}
 	mixed := [][]rule{{{Alpha: .5}, {}}, {{Beta: 1}, {Alpha: -1}}}
 	each(t, func(t *testing.T) {
-		for _, perHead := range [][][][]rule{{nil, block, mixed}, {mixed, nil, neutral, nil, block, mixed}} {
+		for _, perHead := range [][][][]rule{{nil, block, mixed}, {mixed, nil, neutral, nil, block, mixed}, {neutral, mixed, nil}} {
 			r := &kernels.Regions{Query: labels(s.Queries, 2), Key: labels(s.Keys, 2), Rules: common, PerHead: perHead}
 			got, mass := run(t, s, q, k, v, r)
 			want, wantMass := kerneltest.Attention(q, k, v, s, r)
