@@ -15,18 +15,19 @@ import (
 	"github.com/sowgen/sowgen/unet"
 )
 
-// holdToPyTorch holds what tensor.Mixed made of a model to twice what PyTorch loses with all of it in bfloat16 (testdata/precision.json, made by
+// holdToPyTorch holds what a precision made of a model to twice what PyTorch loses with all of it in 16 bits (testdata/precision.json, made by
 // testdata/gen_precision_golden.py): the root of the mean square of the difference to float32 over its standard deviation.
-func holdToPyTorch(t *testing.T, kind, name string, got, want *tensor.Tensor) {
+func holdToPyTorch(t *testing.T, p tensor.Precision, kind, name string, got, want *tensor.Tensor) {
 	t.Run(kind+"/"+name, func(t *testing.T) {
 		data, err := os.ReadFile("testdata/precision.json")
 		require.NoError(t, err)
-		var torch map[string]map[string]float64
+		var torch map[string]map[string]map[string]float64
 		require.NoError(t, json.Unmarshal(data, &torch))
-		bound, ok := torch[kind][name]
+		dtype := map[tensor.Precision]string{tensor.Mixed: "bfloat16", tensor.F16: "float16"}[p]
+		bound, ok := torch[dtype][kind][name]
 		require.True(t, ok)
 		loss := lossOf(tensor.Floats(got), tensor.Floats(want))
-		t.Logf("loses %.2g, PyTorch's bfloat16 %.2g", loss, bound)
+		t.Logf("loses %.2g, PyTorch's %s %.2g", loss, dtype, bound)
 		if !(loss <= 2*bound) {
 			t.Errorf("want at most twice PyTorch's")
 		}
@@ -34,13 +35,18 @@ func holdToPyTorch(t *testing.T, kind, name string, got, want *tensor.Tensor) {
 }
 
 // TestMixedLosesLessThanPyTorch is about the networks of the tiny models.
-func TestMixedLosesLessThanPyTorch(t *testing.T) {
-	mixed, ctx := On(tensortest.MixedDevice(t)), context.Background()
+func TestMixedLosesLessThanPyTorch(t *testing.T) { networksLoseLess(t, tensor.Mixed) }
+
+// TestMixedPictureLosesLessThanPyTorch is about a picture of the built-in model.
+func TestMixedPictureLosesLessThanPyTorch(t *testing.T) { pictureLosesLess(t, tensor.Mixed) }
+
+func networksLoseLess(t *testing.T, precision tensor.Precision) {
+	engine, ctx := On(tensortest.DeviceIn(t, precision)), context.Background()
 	for _, kind := range kinds {
 		if testing.Short() && kind != "sd21" {
 			continue
 		}
-		p, err := Open("testdata/models/"+kind, mixed)
+		p, err := Open("testdata/models/"+kind, engine)
 		require.NoError(t, err)
 		network, err := p.unet.get()
 		require.NoError(t, err)
@@ -49,29 +55,28 @@ func TestMixedLosesLessThanPyTorch(t *testing.T) {
 				Sample: tensor.ToChannelsLast(golden(t, kind, name+"/sample")), Timestep: 501, Context: golden(t, kind, name+"/encoder_hidden_states"),
 			})
 			require.NoError(t, err)
-			holdToPyTorch(t, kind, name, tensor.ToChannelsFirst(got), golden(t, kind, name+"/out"))
+			holdToPyTorch(t, precision, kind, name, tensor.ToChannelsFirst(got), golden(t, kind, name+"/out"))
 		}
 		autoencoder, err := p.vae.get()
 		require.NoError(t, err)
 		mean, _, err := autoencoder.Encode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_encoder/image")))
 		require.NoError(t, err)
-		holdToPyTorch(t, kind, "vae_encoder", tensor.ToChannelsFirst(mean), golden(t, kind, "vae_encoder/mean"))
+		holdToPyTorch(t, precision, kind, "vae_encoder", tensor.ToChannelsFirst(mean), golden(t, kind, "vae_encoder/mean"))
 		picture, err := autoencoder.Decode(ctx, tensor.ToChannelsLast(golden(t, kind, "vae_decoder/latents")))
 		require.NoError(t, err)
-		holdToPyTorch(t, kind, "vae_decoder", tensor.ToChannelsFirst(picture), golden(t, kind, "vae_decoder/image"))
+		holdToPyTorch(t, precision, kind, "vae_decoder", tensor.ToChannelsFirst(picture), golden(t, kind, "vae_decoder/image"))
 		text, err := p.text.get()
 		require.NoError(t, err)
 		hidden, err := text.Encode(ctx, goldenIDs(t, kind))
 		require.NoError(t, err)
-		holdToPyTorch(t, kind, "text_encoder", hidden, golden(t, kind, "text_encoder/last_hidden_state"))
+		holdToPyTorch(t, precision, kind, "text_encoder", hidden, golden(t, kind, "text_encoder/last_hidden_state"))
 	}
 }
 
-// TestMixedPictureLosesLessThanPyTorch is about a picture of the built-in model.
-func TestMixedPictureLosesLessThanPyTorch(t *testing.T) {
-	mixed, ctx := On(tensortest.MixedDevice(t)), context.Background()
+func pictureLosesLess(t *testing.T, precision tensor.Precision) {
+	ctx := context.Background()
 	var results []*Result
-	for _, options := range [][]Option{nil, {mixed}} {
+	for _, options := range [][]Option{nil, {On(tensortest.DeviceIn(t, precision))}} {
 		p, err := Open(Builtin, options...)
 		require.NoError(t, err)
 		params := p.Defaults
@@ -80,9 +85,9 @@ func TestMixedPictureLosesLessThanPyTorch(t *testing.T) {
 		require.NoError(t, err)
 		results = append(results, r)
 	}
-	holdToPyTorch(t, "builtin", "latents", results[1].Latents, results[0].Latents)
-	holdToPyTorch(t, "builtin", "image", results[1].Decoded, results[0].Decoded)
-	require.Equal(t, tensor.Mixed, results[1].Report.Precision)
+	holdToPyTorch(t, precision, "builtin", "latents", results[1].Latents, results[0].Latents)
+	holdToPyTorch(t, precision, "builtin", "image", results[1].Decoded, results[0].Decoded)
+	require.Equal(t, precision, results[1].Report.Precision)
 }
 
 func goldenIDs(t *testing.T, kind string) (ids []int32) {

@@ -88,12 +88,16 @@ func (e CPU) PackStored(w kernels.Stored, to *Weight) (any, error) {
 	return e.settle(p, to.KH*to.KW), nil
 }
 
+const noF16 = "the processor has no products of precision f16: use f32 or mixed, or a GPU"
+
 const smallWeight = 1 << 17 // elements
 
 // settle returns a weight of so many taps as it stays in memory: in 16 bits if that loses nothing or is asked for. Small ones stay float32:
 // there is little to save, and with few rows on the other side widening would be a good part of the work.
 func (e CPU) settle(p *kernels.Packed, taps int) *kernels.Packed {
 	switch {
+	case e.Precision == F16:
+		panic(&Error{Op: "pack a weight", Reason: noF16})
 	case e.Precision == Mixed && taps == 1:
 		return p.Mixed()
 	case p.K()*p.N() < smallWeight:

@@ -33,7 +33,7 @@ func OpenCUDA(number int, p Precision) (*CUDA, error) {
 		return nil, err
 	}
 	if p == Mixed && d.Capability < 80 {
-		return nil, errors.Join(fmt.Errorf("tensor: %s has no bfloat16, which precision mixed wants: use %v", d.Name, F32), d.Close())
+		return nil, errors.Join(fmt.Errorf("tensor: %s has no bfloat16, which precision mixed wants: use %v or %v", d.Name, F16, F32), d.Close())
 	}
 	return &CUDA{device: d, precision: p, band: cudaBand, plans: map[string]cuda.Pointer{}}, nil
 }
@@ -72,10 +72,7 @@ func (e *CUDA) String() string {
 
 // products is the format in which matrices are multiplied.
 func (e *CUDA) products() cuda.Format {
-	if e.precision == Mixed {
-		return cuda.BF16
-	}
-	return cuda.F32
+	return [...]cuda.Format{F32: cuda.F32, Mixed: cuda.BF16, F16: cuda.F16}[e.precision]
 }
 
 // Hardware is what the GPU's driver says of it.

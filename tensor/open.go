@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ func OpenEngine(device string, p Precision) (e Engine, release func() error, err
 		}
 	}
 	switch {
+	case device == "cpu" && p == F16:
+		return nil, nil, errors.New("tensor: " + noF16)
 	case device == "cpu":
 		return CPU{Precision: p}, func() error { return nil }, nil
 	case name == "cuda":

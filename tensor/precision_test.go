@@ -69,7 +69,7 @@ func TestMixedIsAnotherEngine(t *testing.T) {
 }
 
 func TestPrecisionText(t *testing.T) {
-	for _, p := range []tensor.Precision{tensor.F32, tensor.Mixed} {
+	for _, p := range tensor.Precisions() {
 		data, err := json.Marshal(p)
 		require.NoError(t, err)
 		var back tensor.Precision
@@ -77,5 +77,5 @@ func TestPrecisionText(t *testing.T) {
 		assert.Equal(t, p, back)
 	}
 	var p tensor.Precision
-	require.ErrorContains(t, p.UnmarshalText([]byte("bf16")), `precision "bf16": want f32 or mixed`)
+	require.ErrorContains(t, p.UnmarshalText([]byte("bf16")), `precision "bf16": want f32, mixed or f16`)
 }

@@ -69,11 +69,11 @@ weights included.
 On a GPU (--device cuda) the times are those of the GPU's clock for a kernel, and of the wall for a network, each
 against its roofline: what all its launches cannot be faster than, the products at the GPU's peak or the numbers,
 each moved once, at its memory's bandwidth. Peaks follow from what the driver says of clocks, multiprocessors and the
-memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The tensor cores want --precision mixed.`,
+memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The tensor cores want --precision f16 or mixed.`,
 		Example: `  sowgen bench
   sowgen bench --only 'attention*,unet-64-b1' --threads 1
   sowgen bench --model path/to/stable-diffusion-2-1-base --only cow-512 --json > cow.json
-  sowgen bench --device cuda --precision mixed`,
+  sowgen bench --device cuda --precision f16`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
@@ -82,7 +82,7 @@ memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The
 	flags.Var(choice[string]{&b.random, random.Names()}, "random", "a model of that size with random weights, made in memory (default sd21)")
 	flags.Var(deviceValue{&b.device}, "device", "what is measured: this machine's processor, or a GPU in a build with CUDA")
 	flags.IntVar(&b.threads, "threads", 0, "`N` processor threads; 0: all")
-	flags.Var(precisionValue{&b.precision}, "precision", "of products; generate --help says what mixed is")
+	flags.Var(precisionValue{&b.precision}, "precision", "of products; generate --help says what mixed and f16 are")
 	flags.StringSliceVar(&b.only, "only", nil, "`NAMES` of what to measure; * stands for anything")
 	flags.IntVar(&b.reps, "reps", 0, "`N` runs of each; 0: at least two unless they take long, and until half a second is spent")
 	flags.StringVar(&b.profile, "profile", "", "`FILE` for where the processor's time went, for go tool pprof")

@@ -39,10 +39,10 @@ func meet(e tensor.Engine) (*onGPU, error) {
 
 // Peak is the operations a second of products in a precision.
 func (g *onGPU) Peak(p tensor.Precision) float64 {
-	if p == tensor.Mixed {
-		return g.Half
+	if p == tensor.F32 {
+		return g.F32
 	}
-	return g.F32
+	return g.Half
 }
 
 // look runs what is to be measured twice: for its launches, then for its time, when kernels are loaded and memory is there.

@@ -157,13 +157,18 @@ func on(device string, p tensor.Precision, work func(tensor.Engine) error) (err 
 // precisionValue is how an engine multiplies.
 type precisionValue struct{ value *tensor.Precision }
 
-func (v precisionValue) String() string  { return v.value.String() }
-func (v precisionValue) Type() string    { return strings.Join(v.words(), "|") }
-func (v precisionValue) words() []string { return []string{tensor.F32.String(), tensor.Mixed.String()} }
+func (v precisionValue) String() string { return v.value.String() }
+func (v precisionValue) Type() string   { return strings.Join(v.words(), "|") }
+func (v precisionValue) words() (words []string) {
+	for _, p := range tensor.Precisions() {
+		words = append(words, p.String())
+	}
+	return words
+}
 
 func (v precisionValue) Set(s string) error {
 	if v.value.UnmarshalText([]byte(s)) != nil {
-		return errors.New("want f32 or mixed")
+		return errors.New("want f32, mixed or f16")
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ Numbers may be stored as F32, F16 or BF16; what is written is F32. Tensors of ot
 	flags.StringVarP(&f.output, "output", "o", "", "`FILE` (safetensors) for what comes out")
 	flags.IntVar(&f.threads, "threads", 0, "`N` processor threads; 0: all")
 	flags.Var(deviceValue{&f.device}, "device", "what the network runs on: this machine's processor, or a GPU in a build with CUDA")
-	flags.Var(precisionValue{&f.precision}, "precision", "mixed: products of bfloat16 in linear layers, 1×1 convolutions and attention, on a GPU in all convolutions")
+	flags.Var(precisionValue{&f.precision}, "precision", "mixed: products of bfloat16 in linear layers, 1×1 convolutions and attention, on a GPU in all convolutions; f16: of float16, on a GPU only")
 	flags.BoolVar(&f.force, "force", false, "replace the output if it exists")
 	cmd.RegisterFlagCompletionFunc("component", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("precision", cobra.FixedCompletions(precisionValue{&f.precision}.words(), cobra.ShellCompDirectiveNoFileComp))

@@ -48,7 +48,7 @@ func (g *generate) addFlags() {
 	fs.IntVar(&g.threads, "threads", 0, "`N` processor threads; 0: all. The picture does not depend on it")
 
 	fs.Var(deviceValue{&g.device}, "device", "what the networks run on: this machine's processor, or a GPU in a build with CUDA")
-	fs.Var(precisionValue{&g.precision}, "precision", "mixed: products of bfloat16 in linear layers and attention, on a GPU also in convolutions; half the weights' memory of a float32 model")
+	fs.Var(precisionValue{&g.precision}, "precision", "mixed: products of bfloat16 in linear layers and attention, on a GPU also in convolutions; half the weights' memory of a float32 model. f16: of float16, on a GPU only")
 	fs.Var(bytesValue{&g.maxMemory}, "max-memory", "most that may be taken, such as 3GB; what there is if not given. The picture does not depend on it")
 
 	fs = g.set(paramFlags)

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Measures what PyTorch loses in bfloat16 against its own float32: the bounds of the tests of --precision mixed, which are twice as much.
+"""Measures what PyTorch loses in bfloat16 and in float16 against its own float32: the bounds of the tests of --precision, which are twice as much.
 
-Writes precision.json here, for each tiny model {component: loss} with the inputs of golden-KIND.safetensors and, under "builtin", the latents
+Writes precision.json here, {dtype: {model: {component: loss}}} for each tiny model with the inputs of golden-KIND.safetensors and, under "builtin", the latents
 and the picture of ten steps from a text with the built-in model (guidance 5, eta 0, seed 3); and ../../nn/testdata/precision.json,
-{layer: loss} with the layers of nn/testdata/layers.safetensors. A loss is the root of the mean square of the difference over the standard
-deviation of the float32 answer. The whole module, its parameters and its inputs are bfloat16, as with torch_dtype=torch.bfloat16; the
+{layer: loss} in bfloat16 with the layers of nn/testdata/layers.safetensors. A loss is the root of the mean square of the difference over the standard
+deviation of the float32 answer. The whole module, its parameters and its inputs are of the dtype, as with torch_dtype=torch.bfloat16; the
 denoising steps of "builtin" stay float32 between evaluations, as ours do.
 
 Run: python gen_precision_golden.py        (torch, diffusers, transformers, safetensors as pinned in docs/python-requirements.txt)
 """
+import copy
 import json
 import pathlib
 
@@ -31,12 +32,10 @@ def loss(got, want):
     return float(f'{((got.double() - want.double()).pow(2).mean().sqrt() / want.double().std()).item():.3g}')
 
 
-def both(module, call, *inputs):
-    """The loss of module in bfloat16; call(module, inputs...) gives a tensor."""
+def both(dtype, module, call, *inputs):
+    """The loss of a copy of module in dtype; call(module, inputs...) gives a tensor."""
     want = call(module.float(), *[x.float() for x in inputs])
-    got = call(module.bfloat16(), *[x.bfloat16() for x in inputs]).float()
-    module.float()
-    return loss(got, want)
+    return loss(call(copy.deepcopy(module).to(dtype), *[x.to(dtype) for x in inputs]).float(), want)
 
 
 def layers():
@@ -53,7 +52,7 @@ def layers():
     for name, (module, call) in made.items():
         module.load_state_dict({k.removeprefix(f'{name}/w/'): v for k, v in data.items() if k.startswith(f'{name}/w/')})
         extra = {'cross_attention': ['context'], 'resnet': ['temb']}.get(name, [])
-        out[name] = both(module, call, *[data[f'{name}/{k}'] for k in ['x'] + extra])
+        out[name] = both(torch.bfloat16, module, call, *[data[f'{name}/{k}'] for k in ['x'] + extra])
     return out
 
 
@@ -64,24 +63,24 @@ def load(folder, kind=None):
     return unet, vae, text
 
 
-def components(kind):
+def components(kind, dtype):
     unet, vae, text = load(here / 'models' / kind, 'fp16' if kind == 'vpred' else None)
     data, out = load_file(here / f'golden-{kind}.safetensors'), {}
     for name in ('unet', 'unet_odd'):
-        out[name] = both(unet, lambda m, x, c: m(x, 501, encoder_hidden_states=c).sample, data[f'{name}/sample'], data[f'{name}/encoder_hidden_states'])
-    out['vae_encoder'] = both(vae, lambda m, x: m.encode(x).latent_dist.mean, data['vae_encoder/image'])
-    out['vae_decoder'] = both(vae, lambda m, z: m.decode(z).sample, data['vae_decoder/latents'])
+        out[name] = both(dtype, unet, lambda m, x, c: m(x, 501, encoder_hidden_states=c).sample, data[f'{name}/sample'], data[f'{name}/encoder_hidden_states'])
+    out['vae_encoder'] = both(dtype, vae, lambda m, x: m.encode(x).latent_dist.mean, data['vae_encoder/image'])
+    out['vae_decoder'] = both(dtype, vae, lambda m, z: m.decode(z).sample, data['vae_decoder/latents'])
     ids = data['text_encoder/input_ids'].long()
-    out['text_encoder'] = loss(text.bfloat16()(ids)[0].float(), text.float()(ids)[0])
+    out['text_encoder'] = loss(copy.deepcopy(text).to(dtype)(ids)[0].float(), text(ids)[0])
     return out
 
 
-def picture():
+def picture(low):
     folder = here / '../builtin/model'
     models = load(folder)
     tokenizer = CLIPTokenizer.from_pretrained(folder / 'tokenizer')
     answers = []
-    for dtype in (torch.float32, torch.bfloat16):
+    for dtype in (torch.float32, low):
         unet, vae, text = (m.to(dtype) for m in models)
         scheduler = DDIMScheduler.from_pretrained(folder / 'scheduler')
         scheduler.set_timesteps(10)
@@ -99,8 +98,9 @@ def picture():
 
 @torch.no_grad()
 def main():
-    for path, losses in ((here / '../../nn/testdata/precision.json', layers()),
-                         (here / 'precision.json', {**{kind: components(kind) for kind in ('sd15', 'sd21', 'vpred')}, 'builtin': picture()})):
+    models = {str(dtype).removeprefix('torch.'): {**{kind: components(kind, dtype) for kind in ('sd15', 'sd21', 'vpred')}, 'builtin': picture(dtype)}
+              for dtype in (torch.bfloat16, torch.float16)}
+    for path, losses in ((here / '../../nn/testdata/precision.json', layers()), (here / 'precision.json', models)):
         path.write_text(json.dumps(losses, indent=1) + '\n')
         print(json.dumps(losses))
 

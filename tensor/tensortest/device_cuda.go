@@ -22,12 +22,10 @@ type gpu struct {
 
 // Device returns the engine on which tests of models run: the CPU; with -tags cuda a GPU, which in CI is the emulated one. The last test that
 // uses it closes it, and fails if that goes wrong.
-func Device(t testing.TB) tensor.Engine { return device(t, tensor.F32) }
+func Device(t testing.TB) tensor.Engine { return DeviceIn(t, tensor.F32) }
 
-// MixedDevice is [Device] in [tensor.Mixed].
-func MixedDevice(t testing.TB) tensor.Engine { return device(t, tensor.Mixed) }
-
-func device(t testing.TB, p tensor.Precision) tensor.Engine {
+// DeviceIn is [Device] in a precision.
+func DeviceIn(t testing.TB, p tensor.Precision) tensor.Engine {
 	t.Helper()
 	gpus.Lock()
 	defer gpus.Unlock()

@@ -46,7 +46,7 @@ func network() (err error) {
 
 // TestMixedIsOnTheTensorCores: every kind of product, where the budget of a picture (docs/cuda.md) has it.
 func TestMixedIsOnTheTensorCores(t *testing.T) {
-	e := tensortest.MixedDevice(t).(*tensor.CUDA)
+	e := tensortest.DeviceIn(t, tensor.Mixed).(*tensor.CUDA)
 	linear, conv := tensor.PackLinear(tensor.To(e, tensor.Full(0.5, 8, 8))), tensor.PackConv(tensor.To(e, tensor.Full(0.5, 8, 8, 3, 3)))
 	x := tensor.To(e, tensor.Full(1, 1, 2, 2, 8))
 	var kernels []string
