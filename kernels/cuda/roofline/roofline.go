@@ -67,7 +67,7 @@ func Of(h cuda.Hardware) (GPU, error) {
 			rate = r
 		}
 	}
-	if strings.Contains(h.Name, "GeForce") && h.Capability != 80 {
+	if strings.Contains(h.Name, "GeForce") {
 		rate.half /= 2 // with sums in float32, on boards for games
 	}
 	cycles := 1e3 * float64(h.Clock) * float64(h.Processors)
