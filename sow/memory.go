@@ -24,29 +24,38 @@ type Memory struct {
 	Batch   int   `json:"batch"` // how many prompts go through the UNet at once
 }
 
-// outlines is a pipeline's networks without their numbers. One goroutine at a time measures with them.
+// outlines is a pipeline's networks without their numbers, as they would be on an engine. One goroutine at a time measures with them.
 type outlines struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	on map[tensor.Engine]*outlined
+}
+
+type outlined struct {
 	text outline[*clip.Model]
 	unet outline[*unet.Model]
 	vae  outline[*vae.Model]
 }
 
-// outline reads the headers of all weights. The error is that of files that do not fit their configs.
-func (p *Pipeline) outline() (err error) {
-	p.outlines.mu.Lock()
-	defer p.outlines.mu.Unlock()
-	if p.outlines.vae.engine != nil {
-		return nil
+// outline reads the headers of all weights, once for each engine. The error is that of files that do not fit their configs. p.outlines.mu is held.
+func (p *Pipeline) outline(e tensor.Engine) (_ *outlined, err error) {
+	if o := p.outlines.on[e]; o != nil {
+		return o, nil
 	}
-	if p.outlines.text, err = p.text.outline(); err != nil {
-		return err
+	o := &outlined{}
+	if o.text, err = p.text.outline(e); err != nil {
+		return nil, err
 	}
-	if p.outlines.unet, err = p.unet.outline(); err != nil {
-		return err
+	if o.unet, err = p.unet.outline(e); err != nil {
+		return nil, err
 	}
-	p.outlines.vae, err = p.vae.outline()
-	return err
+	if o.vae, err = p.vae.outline(e); err != nil {
+		return nil, err
+	}
+	if p.outlines.on == nil {
+		p.outlines.on = map[tensor.Engine]*outlined{}
+	}
+	p.outlines.on[e] = o
+	return o, nil
 }
 
 // What a process takes beside weights and activations.
@@ -66,15 +75,15 @@ func (p *Pipeline) Memory(req Request) (Memory, error) {
 }
 
 // estimate is what a run with params takes that asks the UNet for so many prompts, at most batch of them at once. It does what the run would
-// do, on networks without numbers.
-func (p *Pipeline) estimate(params Params, prompts, batch int, lowMemory bool) (m Memory, err error) {
+// do on e, on networks without numbers.
+func (p *Pipeline) estimate(e tensor.Engine, params Params, prompts, batch int, lowMemory bool) (m Memory, err error) {
 	defer tensor.Catch(&err)
-	if err := p.outline(); err != nil {
+	p.outlines.mu.Lock()
+	defer p.outlines.mu.Unlock()
+	o, err := p.outline(e)
+	if err != nil {
 		return m, err
 	}
-	o := &p.outlines
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	ctx, f, tokens := context.Background(), p.vae.Config.Factor(), p.text.Config.MaxPositionEmbeddings
 	h, w := params.Height/f, params.Width/f
 
@@ -168,22 +177,27 @@ func (r *run) fit() (Memory, error) {
 		prompts, _ := r.distinct(all)
 		most = max(most, len(prompts))
 	}
-	fits := func(params Params) (m Memory, err error) {
+	fits := func(e tensor.Engine, params Params) (m Memory, err error) {
 		for batch := most; batch > 0; batch /= 2 {
-			if m, err = p.estimate(params, most, batch, p.lowMemory); err != nil || limit == 0 || m.Peak <= limit {
+			if m, err = p.estimate(e, params, most, batch, p.lowMemory); err != nil || limit == 0 || m.Peak <= limit {
 				break
 			}
 		}
 		return m, err
 	}
-	m, err := fits(r.Params)
+	m, err := fits(p.engine, r.Params)
 	if err != nil || limit == 0 || m.Peak <= limit {
 		return m, err
 	}
 	wrong := &MemoryError{Memory: m, Limit: limit}
 	if !p.lowMemory {
-		if m, err := p.estimate(r.Params, most, 1, true); err == nil && m.Peak <= limit {
+		if m, err := p.estimate(p.engine, r.Params, most, 1, true); err == nil && m.Peak <= limit {
 			wrong.Fits = append(wrong.Fits, fmt.Sprintf("the model opened with LowMemory (%s)", gigabytes(m.Peak)))
+		}
+	}
+	if mixed := (tensor.CPU{Precision: tensor.Mixed}); p.engine == (tensor.CPU{}) { // less of weights that are stored as float32
+		if m, err := fits(mixed, r.Params); err == nil && m.Peak <= limit {
+			wrong.Fits = append(wrong.Fits, fmt.Sprintf("precision mixed (%s)", gigabytes(m.Peak)))
 		}
 	}
 	f := p.vae.Config.Factor()
@@ -193,7 +207,7 @@ func (r *run) fit() (Memory, error) {
 		if smaller.Validate(f) != nil {
 			break
 		}
-		if m, err := fits(smaller); err == nil && m.Peak <= limit {
+		if m, err := fits(p.engine, smaller); err == nil && m.Peak <= limit {
 			wrong.Fits = append(wrong.Fits, fmt.Sprintf("a picture of %dx%d (%s)", smaller.Width, smaller.Height, gigabytes(m.Peak)))
 			break
 		}

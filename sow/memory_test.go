@@ -30,7 +30,7 @@ func TestLowMemory(t *testing.T) {
 	require.Equal(t, want, latents(t, p, req))
 	require.False(t, p.text.loaded || p.unet.loaded || p.vae.loaded)
 
-	least, err := p.estimate(*req.Params, 4, 1, true)
+	least, err := p.estimate(p.engine, *req.Params, 4, 1, true)
 	require.NoError(t, err)
 	require.Less(t, least.Denoise, most.Denoise)
 	p, err = Open("testdata/models/sd21", LowMemory(), MemoryLimit(max(least.Peak, (least.Denoise+most.Denoise)/2)))
@@ -85,8 +85,9 @@ func TestMemoryIsWhatIsTaken(t *testing.T) {
 		_, err = m.Forward(ctx, unet.Input{Sample: sample(e), Prompts: ps})
 		return err
 	}
-	require.NoError(t, p.outline())
-	want, err := p.outlines.unet.measure(func(m *unet.Model, e *tensor.Dry) error { return evaluate(m, e) })
+	o, err := p.outline(p.engine)
+	require.NoError(t, err)
+	want, err := o.unet.measure(func(m *unet.Model, e *tensor.Dry) error { return evaluate(m, e) })
 	require.NoError(t, err)
 	tensor.ReleaseArenas(tensor.CPU{})
 	require.NoError(t, evaluate(p.unet.model, tensor.CPU{}))
@@ -104,7 +105,7 @@ func TestMemoryRefuses(t *testing.T) {
 	require.NoError(t, err)
 	half := *req.Params
 	half.Width, half.Height = 64, 64
-	smaller, err := low.estimate(half, 4, 4, true)
+	smaller, err := low.estimate(low.engine, half, 4, 4, true)
 	require.NoError(t, err)
 
 	p, err := Open("testdata/models/sd21", MemoryLimit(smaller.Peak+1000), LowMemory())
@@ -113,6 +114,13 @@ func TestMemoryRefuses(t *testing.T) {
 	var wrong *MemoryError
 	require.ErrorAs(t, err, &wrong)
 	require.Regexp(t, `^sow: the picture takes \d+ MB of memory, there is room for \d+ MB: what fits is a picture of \d+x\d+ \(\d+ MB\)$`, err.Error())
+
+	mixed, err := low.estimate(tensor.CPU{Precision: tensor.Mixed}, *req.Params, 4, 1, true)
+	require.NoError(t, err)
+	p, err = Open("testdata/models/sd21", MemoryLimit(mixed.Peak), LowMemory())
+	require.NoError(t, err)
+	_, err = p.Memory(req)
+	require.ErrorContains(t, err, ": what fits is precision mixed (")
 
 	p, err = Open("testdata/models/sd21", MemoryLimit(1))
 	require.NoError(t, err)

@@ -63,14 +63,14 @@ type outline[M any] struct {
 	bytes  int64       // that the numbers take
 }
 
-// outline reads the headers of the weights and nothing else.
-func (n *network[C, M]) outline() (o outline[M], err error) {
+// outline reads the headers of the weights and nothing else, for the network as it would be on e.
+func (n *network[C, M]) outline(e tensor.Engine) (o outline[M], err error) {
 	src, err := weights.OpenFolder(n.fsys, n.folder, n.base)
 	if err != nil {
 		return o, err
 	}
 	defer src.Close()
-	w := weights.NewOutline(n.engine, src)
+	w := weights.NewOutline(e, src)
 	o.model, err = n.build(n.Config, w)
 	o.engine, o.bytes = w.Engine(), w.Bytes()
 	return o, err

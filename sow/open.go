@@ -96,7 +96,8 @@ func (p *Pipeline) open(fsys fs.FS) (err error) {
 	p.unet = newNetwork(p, fsys, "unet", "diffusion_pytorch_model", network, unet.Load)
 	p.vae = newNetwork(p, fsys, "vae", "diffusion_pytorch_model", autoencoder, vae.Load)
 	if p.lowMemory {
-		return p.outline()
+		_, err := p.outline(p.engine) // nobody else knows p yet
+		return err
 	}
 	return p.load()
 }
