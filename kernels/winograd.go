@@ -72,19 +72,15 @@ func Conv2DWinograd(dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
 		return
 	}
 	c := winograds.get()
-	*c = winograd{ConvShape: s, dst: dst, x: x, w: w, ep: ep, oh: s.OutH(), ow: s.OutW(), v: c.v, row: padded(s.C)}
-	c.down, c.across = ceilDiv(c.oh, tileSide), ceilDiv(c.ow, tileSide)
-	all := s.N * c.down * c.across
-	round := ceilDiv(all, ceilDiv(all, max(leastTiles, roundValues/(points*c.row))))
-	c.point = apart(round * c.row)
+	*c = winograd{ConvShape: s, dst: dst, x: x, w: w, ep: ep, v: c.v}
+	all, round := c.cut()
 	if len(c.v) < points*c.point {
 		c.v = aligned[float32](points * c.point)
 		hugePages(c.v)
 	}
-	most := active.Load().Rows
 	for ; c.first < all; c.first += round {
 		c.tiles = min(round, all-c.first)
-		c.rows = ceilDiv(c.tiles, ceilDiv(c.tiles, taskTiles)*most) * most // whole tiles of the micro-kernel
+		c.rows = taskRows(c.tiles)
 		c.blocks = ceilDiv(c.tiles, c.rows)
 		work := c.tiles * points * s.C * s.Out
 		spread(work, ceilDiv(c.tiles, inputTiles), (*winogradInput)(c))
@@ -92,6 +88,34 @@ func Conv2DWinograd(dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
 	}
 	*c = winograd{v: c.v}
 	winograds.put(c)
+}
+
+// cut lays out the tiles in rounds: it returns how many there are in all and in a round.
+func (c *winograd) cut() (all, round int) {
+	c.oh, c.ow, c.row = c.OutH(), c.OutW(), padded(c.C)
+	c.down, c.across = ceilDiv(c.oh, tileSide), ceilDiv(c.ow, tileSide)
+	all = c.N * c.down * c.across
+	round = ceilDiv(all, ceilDiv(all, max(leastTiles, roundValues/(points*c.row))))
+	c.point = apart(round * c.row)
+	return all, round
+}
+
+// taskRows is how many of so many tiles a task of the products takes: whole tiles of the micro-kernel.
+func taskRows(tiles int) int {
+	most := active.Load().Rows
+	return ceilDiv(tiles, ceilDiv(tiles, taskTiles)*most) * most
+}
+
+// WorkingMemory is how many bytes Conv2D works in beside its operands, on each of its threads and on all of them together. It is kept for the next
+// operation, whichever that is. Of a convolution that goes directly nothing is counted: it is little.
+func (s ConvShape) WorkingMemory() (each, together int64) {
+	if !s.Winograd() {
+		return 0, 0
+	}
+	c := winograd{ConvShape: s}
+	_, round := c.cut()
+	_, values := c.taskValues(taskRows(round))
+	return 4 * int64(values), 4 * int64(points*c.point)
 }
 
 // apart is a distance of at least n values that puts the same place of successive matrices into different sets of every cache.
@@ -135,9 +159,9 @@ func (c *winogradInput) do(i int) {
 func (c *winograd) do(i int) {
 	j, from := i/c.blocks, i%c.blocks*c.rows
 	rows := min(c.rows, c.tiles-from)
-	channels := ceilDiv(c.C, ceilDiv(c.C, channelBlock))
+	channels, values := c.taskValues(rows)
 	uPoint := apart(channels * panel)
-	s := getScratch(points*(uPoint+rows*panel) + 9*widened*panel)
+	s := getScratch(values)
 	u, sums, rest := s.take(points*uPoint), s.take(rows*points*panel), s.take(9*widened*panel)
 	m := active.Load()
 	for k := 0; k < c.C; k += channels {
@@ -151,6 +175,12 @@ func (c *winograd) do(i int) {
 	}
 	c.output(m, rest, sums, j, from, rows)
 	s.put()
+}
+
+// taskValues is how many channels a task of so many rows takes at a time, and how many values it works in.
+func (c *winograd) taskValues(rows int) (channels, values int) {
+	channels = ceilDiv(c.C, ceilDiv(c.C, channelBlock))
+	return channels, points*(apart(channels*panel)+rows*panel) + 9*widened*panel
 }
 
 // multiply adds to the sums [rows, 36, panel] of panel j what the channels k … k+n-1 give: V·U for each point.

@@ -76,12 +76,13 @@ func (n *network[C, M]) outline(e tensor.Engine) (o outline[M], err error) {
 	return o, err
 }
 
-// measure returns how many bytes evaluate takes for activations.
+// measure returns how many bytes evaluate takes for activations and for what its kernels work in.
 func (o *outline[M]) measure(evaluate func(m M, e *tensor.Dry) error) (int64, error) {
 	tensor.ReleaseArenas(o.engine)
 	defer tensor.ReleaseArenas(o.engine)
+	o.engine.ResetWorking()
 	err := evaluate(o.model, o.engine)
-	return tensor.ArenaPeak(o.engine), err
+	return tensor.ArenaPeak(o.engine) + o.engine.Working(), err
 }
 
 // drop lets go of the network. Who works with it keeps it as long; the next get loads it again.

@@ -18,14 +18,14 @@ func NormConv2D(x *Tensor, norm Norm, w *Weight, ep Epilogue, stride int, paddin
 	y, ep := ep.result(op, e, shape, x)
 	defer Tidy(y).Keep()
 	scale, shift := norm.scales(op, e, x)
-	lines, each := w.bands(e, s, shape, g)
-	if each == 0 {
+	b := w.bands(e, s, shape, g)
+	if b.n == 0 {
 		normed := alloc(op, e, s)
 		e.ScaleChannels(normed, x, scale, shift, true)
 		e.Conv2D(y, normed, w, ep, g)
 		return y
 	}
-	w.inBands(e, y, s[1], each, ep, g, &normed{e: e, x: x, scale: scale, shift: shift, band: alloc(op, e, []int{1, lines, s[2], s[3]})})
+	w.inBands(e, y, s[1], b, ep, g, &normed{e: e, x: x, scale: scale, shift: shift, band: alloc(op, e, []int{1, b.lines, s[2], s[3]})})
 	return y
 }
 
@@ -39,33 +39,50 @@ func UpsampleConv2D(x *Tensor, height, width int, w *Weight, ep Epilogue, stride
 	x = Contiguous(x)
 	y, ep := ep.result(op, e, shape, nil)
 	defer Tidy(y).Keep()
-	lines, each := w.bands(e, s, shape, g)
-	if each == 0 || height != 2*x.Shape()[1] { // other rows than every second would begin in the middle of one of x
+	b := w.bands(e, s, shape, g)
+	if b.n == 0 || height != 2*x.Shape()[1] { // other rows than every second would begin in the middle of one of x
 		enlarged := alloc(op, e, s)
 		e.UpsampleNearest(enlarged, x)
 		e.Conv2D(y, enlarged, w, ep, g)
 		return y
 	}
-	w.inBands(e, y, height, each, ep, g, &enlarged{e: e, x: x, band: alloc(op, e, []int{1, lines + 2, width, s[3]})})
+	w.inBands(e, y, height, b, ep, g, &enlarged{e: e, x: x, band: alloc(op, e, []int{1, b.lines + 2, width, s[3]})})
 	return y
 }
 
-// bandRows is what the rows of a result come in, the last band's aside: tiles of the CPU's Winograd convolution, which must lie in each band as
-// they would in the whole.
+// bandRows is what the rows of a result come in, but for what is left over at the end: tiles of the CPU's Winograd convolution, which must lie in
+// each band as they would in the whole.
 const bandRows = 4
 
-// bands returns how many rows of the result y are made at a time from a picture of shape x, and how many rows of that these read. It is 0 if x
-// is small enough to be made whole, or if the filter is of a kind for which there are no bands.
-func (w *Weight) bands(e Engine, x, y []int, g ConvGeometry) (lines, each int) {
-	if elements(x) <= e.Band() || w.KH > 3 || max(g.Top, g.Bottom) >= w.KH {
-		return 0, 0
+// bands is how a result is cut. The zero value says that it is not.
+type bands struct {
+	n     int // in a picture …
+	tiles int // … of so many times bandRows rows, and less than that left over
+	lines int // rows of the input that a band reads at most
+}
+
+// bands cuts what becomes of pictures of shape x, the result y, if there is something to gain, a picture being larger than four bands, and if the
+// filter is of a kind for which there are bands.
+func (w *Weight) bands(e Engine, x, y []int, g ConvGeometry) bands {
+	size, pixels := e.Band()
+	tiles := y[1] / bandRows
+	if elements(x[1:])/4 <= size || tiles == 0 || w.KH > 3 || max(g.Top, g.Bottom) >= w.KH {
+		return bands{}
 	}
-	each = (e.Band()/(x[2]*x[3])-w.KH)/g.Stride + 1
+	each := max((size/(x[2]*x[3])-w.KH)/g.Stride+1, (pixels+y[2]-1)/y[2])
 	each = max(1, each/bandRows)
-	tiles := (y[1] + bandRows - 1) / bandRows
-	bands := (tiles + each - 1) / each
-	each = (tiles + bands - 1) / bands * bandRows
-	return min(x[1], (each+bandRows-2)*g.Stride+w.KH), each
+	n := (tiles + each - 1) / each
+	each = (tiles+n-1)/n*bandRows + bandRows - 1
+	return bands{n, tiles, min(x[1], (each-1)*g.Stride+w.KH)}
+}
+
+// rows returns which rows of h band i has.
+func (b bands) rows(i, h int) (from, to int) {
+	from, to = b.tiles*i/b.n*bandRows, b.tiles*(i+1)/b.n*bandRows
+	if i == b.n-1 {
+		to = h // a band of less than a tile might go another way than the whole
+	}
+	return from, to
 }
 
 // picture is the input of a convolution that is made as it is read.
@@ -74,15 +91,12 @@ type picture interface {
 	rows(n, from, to int) *Tensor
 }
 
-// inBands convolves pictures of h rows into y, each rows at a time or, at the end, up to bandRows-1 more: a band of less than a tile might go
-// another way than the whole.
-func (w *Weight) inBands(e Engine, y *Tensor, h, each int, ep Epilogue, g ConvGeometry, p picture) {
+// inBands convolves pictures of h rows into y.
+func (w *Weight) inBands(e Engine, y *Tensor, h int, b bands, ep Epilogue, g ConvGeometry, p picture) {
 	s := y.Shape()
 	for n := range s[0] {
-		for from, to := 0, 0; from < s[1]; from = to {
-			if to = from + each; s[1]-to < bandRows {
-				to = s[1]
-			}
+		for i := range b.n {
+			from, to := b.rows(i, s[1])
 			first, end := from*g.Stride-g.Top, (to-1)*g.Stride-g.Top+w.KH
 			in := ConvGeometry{g.Stride, Padding{Top: max(0, -first), Left: g.Left, Bottom: max(0, end-h), Right: g.Right}}
 			out := ep

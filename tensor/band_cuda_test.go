@@ -36,5 +36,5 @@ func TestBandsOnAGPU(t *testing.T) {
 		return append(all, Floats(NormConv2D(y, norm, w, Epilogue{}, 2, Padding{Bottom: 1, Right: 1})))
 	}
 	require.Equal(t, run(cudaBand), run(1))
-	require.Equal(t, run(cudaBand), run(600))
+	require.Equal(t, run(cudaBand), run(300))
 }

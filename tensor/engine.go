@@ -16,8 +16,9 @@ import gt "gorgonia.org/tensor"
 type Engine interface {
 	gt.Engine
 
-	// Band is how many elements an operator makes at a time of a picture that only it reads ([NormConv2D], [UpsampleConv2D]).
-	Band() int
+	// Band is how many elements an operator makes at a time of a picture that only it reads ([NormConv2D], [UpsampleConv2D]), more if they do not
+	// make so many pixels of the result.
+	Band() (elements, pixels int)
 
 	// Unary computes dst = op(x; a, b) elementwise. dst may be x.
 	Unary(op UnaryOp, dst, x *Tensor, a, b float32)

@@ -22,10 +22,9 @@ func floats(t *Tensor) []float32 {
 	return memory(t)
 }
 
-// Band is small enough for a band to stay in the third-level cache from where it is made to where it is read.
-func (CPU) Band() int { return band }
-
-const band = 1 << 20
+// Band is small enough for a band to stay in the third-level cache from where it is made to where it is read, and has pixels for 128 tiles of
+// Winograd's convolution, whose weights are transformed for each band: with some 100 at least, it goes the way of the whole.
+func (CPU) Band() (elements, pixels int) { return 1 << 20, 1 << 11 }
 
 // grain is about the number of elements of a task: below it, splitting work over cores costs more than it gains.
 const grain = 1 << 15
@@ -114,11 +113,16 @@ func (CPU) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 
 // Conv2D implements [Engine].
 func (CPU) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
+	kernels.Conv2D(floats(dst), floats(x), w.shape(x, g), w.Packed.(*kernels.Packed), ep.kernel())
+}
+
+// shape is the convolution of x in the words of package kernels.
+func (w *Weight) shape(x *Tensor, g ConvGeometry) kernels.ConvShape {
 	s := x.Shape()
-	kernels.Conv2D(floats(dst), floats(x), kernels.ConvShape{
+	return kernels.ConvShape{
 		N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride,
 		PadTop: g.Top, PadLeft: g.Left, PadBottom: g.Bottom, PadRight: g.Right,
-	}, w.Packed.(*kernels.Packed), ep.kernel())
+	}
 }
 
 // kernel is the epilogue in the words of package kernels.

@@ -60,7 +60,7 @@ func (e *CUDA) Precision() Precision { return e.precision }
 const cudaBand = 16 << 20
 
 // Band implements [Engine].
-func (e *CUDA) Band() int { return e.band }
+func (e *CUDA) Band() (elements, pixels int) { return e.band, 1 }
 
 // String is the device's name, with the precision if that is not float32.
 func (e *CUDA) String() string {

@@ -200,3 +200,16 @@ func TestConv2DHandsOnNaN(t *testing.T) {
 		}
 	})
 }
+
+// TestWorkingMemory: what a convolution works in is known beforehand, and does not grow with the picture.
+func TestWorkingMemory(t *testing.T) {
+	each, together := pad1(1, 64, 64, 320, 320).WorkingMemory()
+	require.Less(t, each, int64(3<<20))
+	require.Less(t, together, int64(9<<20)) // a round
+	_, large := pad1(1, 2048, 2048, 320, 320).WorkingMemory()
+	require.Less(t, large, int64(9<<20))
+	_, deep := pad1(4, 16, 16, 2560, 1280).WorkingMemory()
+	require.InDelta(t, 36*64*2560*4, deep, 1<<20) // as few tiles as a round may have
+	each, together = pad1(1, 64, 64, 4, 320).WorkingMemory()
+	require.Zero(t, each+together, "directly")
+}

@@ -124,7 +124,7 @@ func (d *device) Memcpy(dst, src gt.Memory) error {
 var cpu tensor.CPU
 
 // Band is small, so that there are bands.
-func (d *device) Band() int { return 2000 }
+func (d *device) Band() (elements, pixels int) { return 500, 1 }
 
 func (d *device) Unary(op tensor.UnaryOp, dst, x *tensor.Tensor, a, b float32) {
 	cpu.Unary(op, d.host(dst), d.host(x), a, b)
