@@ -2,6 +2,7 @@
 there is no head, and what each looks like. What the texts then ask for is decided in Go.
 
     python benchmark.py ../../eval/benchmark
+    python benchmark.py DIR 105000000 16    # 16 rows of other heads, to choose numbers by
 """
 import json
 import sys
@@ -23,14 +24,14 @@ def pupils(p):
     return [(p.x + side * gap, p.y + p.r * .13) for side in (-1, 1)]
 
 
-def main(folder):
-    sheet, heads = Image.new("RGBA", (ACROSS * SIDE, DOWN * SIDE)), []
-    for k in range(ACROSS * DOWN):
-        image, mask, p = scenes.small_head(FIRST + k, fill=FILL)
+def main(folder, first=FIRST, down=DOWN):
+    sheet, heads = Image.new("RGBA", (ACROSS * SIDE, down * SIDE)), []
+    for k in range(ACROSS * down):
+        image, mask, p = scenes.small_head(first + k, fill=FILL)
         kept = np.asarray(mask) > 127
         pixels = np.dstack([np.where(kept[..., None], np.asarray(image), 128), np.where(kept, 255, 0)]).astype(np.uint8)
         sheet.paste(Image.fromarray(pixels), (k % ACROSS * SIDE, k // ACROSS * SIDE))
-        heads.append({"seed": FIRST + k, "skin": list(p.skin), "kind": p.kind, "hair": p.hair, "hat": p.hat or "none", "glasses": "yes" if p.glasses else "no",
+        heads.append({"seed": first + k, "skin": list(p.skin), "kind": p.kind, "hair": p.hair, "hat": p.hat or "none", "glasses": "yes" if p.glasses else "no",
                       "beard": "yes" if p.beard else "no", "pupils": [[round(v, 2) for v in at] for at in pupils(p)]})
     sheet.save(f"{folder}/heads.png", optimize=True)
     with open(f"{folder}/heads.json", "w") as f:
@@ -38,4 +39,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], *map(int, sys.argv[2:]))
