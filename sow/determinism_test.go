@@ -186,7 +186,8 @@ func TestTwoConditionsKeepApart(t *testing.T) {
 		}
 		found++
 		if m.Query[len(m.Query)-1] == m.Key[len(m.Key)-1] {
-			require.InDelta(t, 0.4, m.Share, 1e-4, "%+v", m)
+			require.Greater(t, m.Share, 0.4-1e-4, "%+v", m)
+			require.Less(t, m.Share, 0.42, "the neck has its share from the middle of the face, and reads the rest besides: %+v", m)
 		} else {
 			require.Less(t, m.Share, 0.4)
 		}

@@ -28,5 +28,5 @@ func Example() {
 		log.Fatal(err)
 	}
 	fmt.Println(r.Image.Bounds().Size(), len(r.Plan.Related), r.Report.Kept.After > 15)
-	// Output: (128,128) 2 true
+	// Output: (128,128) 3 true
 }

@@ -78,7 +78,8 @@ type Params struct {
 	Diverse  string `json:"diverse"`  // … and what they wish for there
 
 	TargetMass float64        `json:"target_mass"`     // SOW: the share of its attention that a related region gives what it takes after
-	Rules      *rules.Program `json:"rules,omitempty"` // SOW and text: further rules between regions, after that of the target mass
+	NeckMass   float64        `json:"neck_mass"`       // SOW: the same of the related region that the plan calls neck, in the final phase too; 0: as of the others
+	Rules      *rules.Program `json:"rules,omitempty"` // SOW and text: further rules between regions, after those of the target masses
 	Blend      picture.Blend  `json:"blend"`           // how the condition's own pixels come back after decoding
 }
 
@@ -155,7 +156,7 @@ func (p *Params) Validate(factor int) error {
 	}{
 		{"guidance", p.Guidance, 0, 100}, {"inversion guidance", p.InversionGuidance, 0, 100},
 		{"eta", p.Eta, 0, 1}, {"eta-cycle", p.EtaCycle, 0, 1}, {"eta-final", p.EtaFinal, 0, 1},
-		{"replace", p.Replace, 0, 1}, {"back", p.Back, 0, 1}, {"late", p.Late, 0, 1}, {"target mass", p.TargetMass, 0, 0.99},
+		{"replace", p.Replace, 0, 1}, {"back", p.Back, 0, 1}, {"late", p.Late, 0, 1}, {"target mass", p.TargetMass, 0, 0.99}, {"neck mass", p.NeckMass, 0, 0.99},
 	} {
 		if !(f.v >= f.from && f.v <= f.upto) { // NaN fails
 			return badParam(f.name, f.v, fmt.Sprintf("want %g … %g", f.from, f.upto))

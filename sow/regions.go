@@ -15,11 +15,15 @@ import (
 // Dynamic attention modulation (docs/method.md §3; the form is ours): the plan's regions become the scene that a program of rules is about,
 // and every self-attention of the UNet obeys the program.
 
-// program returns the rules of a run: the target mass, then those that say otherwise.
+// program returns the rules of a run: the target masses, then those that say otherwise.
 func (p *Params) program() *rules.Program {
 	all := &rules.Program{}
 	if p.TargetMass > 0 {
 		all.Rules = append(all.Rules, rules.Rule{Query: rules.Related, Key: rules.Source, Target: p.TargetMass})
+		if p.NeckMass > 0 {
+			toTheEnd := []rules.Phase{rules.Cycle, rules.Final}
+			all.Rules = append(all.Rules, rules.Rule{Query: rules.Named("related." + plan.Neck), Key: rules.Source, Target: p.NeckMass, Phases: toTheEnd})
+		}
 	}
 	if p.Rules != nil {
 		all.Regions, all.Rules = p.Rules.Regions, append(all.Rules, p.Rules.Rules...)

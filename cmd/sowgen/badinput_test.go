@@ -38,6 +38,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"back":               {"-1", "2", "NaN", "0.1", "abc"},
 		"late":               {"-1", "2", "NaN", "0.9", "abc"},
 		"target-mass":        {"-1", "1", "NaN", "abc"},
+		"neck-mass":          {"-1", "1", "NaN", "abc"},
 		"method":             {"", "SOW", "img2img"},
 		"keep":               {"", "grey"},
 		"face-mask":          {"", "oval"},

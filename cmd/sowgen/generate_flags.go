@@ -63,6 +63,7 @@ func (g *generate) addFlags() {
 	fs.StringVar(&p.Suppress, "suppress", p.Suppress, "`TEXT` that must not appear a second time around the condition")
 	fs.StringVar(&p.Diverse, "diverse", p.Diverse, "`TEXT` to wish for around the condition")
 	fs.Float64Var(&p.TargetMass, "target-mass", p.TargetMass, "method sow: share of its attention that what grows gives the condition; 0: none of our doing")
+	fs.Float64Var(&p.NeckMass, "neck-mass", p.NeckMass, "the same of a neck, and in the final phase too; 0: as of all that grows")
 	fs.StringVar(&g.rules, "rules", "", "methods sow and text: `FILE` with attention rules (docs/rules.md), after that of --target-mass")
 	fs.Float64Var(&p.Eta, "eta", p.Eta, "DDIM's fresh noise in methods without cycles, 0 … 1")
 	fs.Float64Var(&p.EtaCycle, "eta-cycle", p.EtaCycle, "the same in the cycles")
@@ -198,12 +199,12 @@ func (g *generate) explain(err error) error {
 }
 
 // withoutCycles are the flags that are about cycles, and the rules of what is related.
-const withoutCycles = "cycles inversion-guidance masked-guidance suppress diverse target-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion"
+const withoutCycles = "cycles inversion-guidance masked-guidance suppress diverse target-mass neck-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion"
 
 // idle are the flags that have no effect with a method.
 var idle = map[sow.Method]string{
 	sow.Text: withoutCycles + " blend planner",
-	sow.COW:  "eta target-mass rules",
+	sow.COW:  "eta target-mass neck-mass rules",
 	sow.SOW:  "eta",
 
 	sow.Paste:   withoutCycles + " rules",

@@ -89,13 +89,13 @@ func (e *explanation) run(file string) error {
 	return nil
 }
 
-// tell prints an explanation. The rule of the target mass, if there is one, has number 0.
+// tell prints an explanation. The program's rules count from 1; those of the target masses, where there are some, come before.
 func (e *explanation) tell(file string, program *rules.Program, told *rules.Explanation, p *sow.Params) {
 	first := 1 - (len(told.Rules) - len(program.Rules))
 	fmt.Fprintf(e.stdout, "%s: %d rules; %s at %dx%d, %d steps\n", oneLine(file), len(program.Rules), oneLine(e.model), p.Width, p.Height, p.Steps)
 	for i, rule := range told.Rules {
-		if first+i == 0 {
-			rule += " (--target-mass)"
+		if first+i < 1 {
+			rule += []string{" (--target-mass)", " (--neck-mass)"}[i]
 		}
 		fmt.Fprintf(e.stdout, "\n%3d  %s\n", first+i, oneLine(rule))
 		for _, line := range told.When[i] {

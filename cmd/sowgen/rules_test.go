@@ -18,12 +18,13 @@ func TestRulesExplain(t *testing.T) {
 	out := must(t, "rules", "explain", "rules.json").stdout
 	for _, line := range []string{
 		"rules.json: 4 rules; builtin at 128x128, 10 steps\n",
-		"  0  related reads source: target 0.3 (--target-mass)\n     cycles 1 … 10: nodes 8, 7\n",
+		" -1  related reads source: target 0.3 (--target-mass)\n     cycles 1 … 10: nodes 8, 7\n",
+		"  0  related.neck reads source: target 0.7 (--neck-mass)\n     cycles 1 … 10: nodes 8, 7\n     final: nodes 6, 5, 4, 3, 2, 1\n",
 		"  1  background reads condition: block\n     cycles 1 … 3: nodes 7\n",
 		"  2  background reads related: suppress 0.5\n     final: nodes 6, 5, 4, 3, 2, 1\n",
 		"     never: ", "     nowhere: ",
 		"mid_block.attentions.0.transformer_blocks.0.attn1      4x4    4      2\n",
-		"up_blocks.2.attentions.1.transformer_blocks.0.attn1    16x16  2      0, 1\n",
+		"up_blocks.2.attentions.1.transformer_blocks.0.attn1    16x16  2      -1, 0, 1\n",
 	} {
 		require.Contains(t, out, line)
 	}

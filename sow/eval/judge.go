@@ -55,10 +55,12 @@ func (j *Judge) Measure(img *image.NRGBA, c *Case, at Laid) (Figures, error) {
 	f["grey"] = GreyRing(img, at.Mask)
 	f["spill"] = Spill(img, at.Canvas, at.Mask, c.Skin)
 	if c.Skin != nil {
-		if tone, seen := BodySkin(img, at.Mask); seen {
-			f["skin"] = share(tone == Tone(*c.Skin))
+		tone, seen := BodySkin(img, at.Mask)
+		f["skin_all"] = share(seen && tone == Tone(*c.Skin))
+		if seen {
+			f["skin"] = f["skin_all"]
 		}
-		f["together"] = f.together()
+		f.takeTogether()
 	}
 	if at.Withheld != nil {
 		f["unseen_psnr"] = decibels(img, at.Head, at.Withheld)
@@ -94,15 +96,18 @@ func (f Figures) kept(img *image.NRGBA, at Laid) {
 // drawnSeam is the boundary gradient ratio that heads in scenes of the built-in model's world have after its VAE: 5.50, in the mean of 60.
 const drawnSeam = 5.5
 
-// together takes consistency and blending together: the geometric mean of the similarity of the kept region, and of how well it sits in its
-// surroundings, 1 for a border no harder than that of a head in a drawn scene, in the mean with whether the body has the face's skin if some is
-// seen.
-func (f Figures) together() float64 {
-	blending := min(1, drawnSeam/f["seam"])
-	if skin, seen := f["skin"]; seen {
-		blending = (blending + skin) / 2
+// takeTogether takes consistency and blending together: the geometric mean of the similarity of the kept region, and of how well it sits in its
+// surroundings, 1 for a border no harder than that of a head in a drawn scene, in the mean with whether the body has the face's skin. The two
+// figures differ where no skin is seen: together then goes by the border alone, which is as good as skin that agrees; for together_all it is skin
+// that does not.
+func (f Figures) takeTogether() {
+	border := min(1, drawnSeam/f["seam"])
+	with := func(blending float64) float64 { return math.Sqrt(max(f["kept_ssim"], 0) * blending) }
+	f["together_all"] = with((border + f["skin_all"]) / 2)
+	f["together"] = f["together_all"]
+	if _, seen := f["skin"]; !seen {
+		f["together"] = with(border)
 	}
-	return math.Sqrt(max(f["kept_ssim"], 0) * blending)
 }
 
 func decibels(a, b *image.NRGBA, mask *image.Gray) float64 {

@@ -57,7 +57,7 @@ func otherwise(l sow.LateOverwrite) sow.LateOverwrite {
 var parts = &Experiment{
 	Name: "parts",
 	About: "The method without one of its parts at a time. The text does not say what the head looks like; a planner that knows the drawn world stands for a model that sees the condition: " +
-		"it adds that (prompt), goes by a side that the text names (place), and says that the body takes after the face's skin (refine).",
+		"it adds that (prompt), goes by a side that the text names (place), and says that body and neck take after the face's skin (refine).",
 	Claim:   "Without each part the picture is worse in at least one measure for certain.",
 	factors: []string{"arm"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
@@ -196,7 +196,7 @@ func (s seeing) Plan(ctx context.Context, in plan.Input) (plan.Plan, error) {
 	if s.Stages.Refine {
 		source := within1000(p.Box, s.Skin)
 		for i := range p.Related {
-			if p.Related[i].Label == "body" {
+			if label := p.Related[i].Label; label == "body" || label == plan.Neck {
 				p.Related[i].Source = &source
 			}
 		}

@@ -31,7 +31,7 @@ func (a answer) over(rules Plan, ask Stages, in Input) Plan {
 	}
 	if a.box != nil {
 		p.Box = *a.box
-		p.Related = grown(p.Box.inside(in.Face), in)
+		p.Related = grown(p.Box, in)
 	}
 	if a.related != nil {
 		p.Related = *a.related

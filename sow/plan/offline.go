@@ -8,8 +8,9 @@ import (
 
 // Offline plans by rules, without a network. The prompt stays as it is. The condition goes to COW's default place, half the canvas wide
 // and high at the middle of the top, moved and sized by the words below; the task goes by words too. What must grow out of it is everything under
-// the face, and 1.5 face widths to either side of it. Several conditions stand side by side, each with what grows out of it in a column of its
-// own. These rules are ours, not the paper's, which asks a language model.
+// the face, 1.5 face widths to either side of it, and the neck, which takes after the middle of the face: skin, as a rule, and no hair. Several
+// conditions stand side by side, each with what grows out of it in a column of its own. These rules are ours, not the paper's, which asks a
+// language model.
 type Offline struct{}
 
 // wordings name the rules of placing: the first of each list that the prompt contains wins.
@@ -65,7 +66,7 @@ func (Offline) Plan(_ context.Context, in Input) (Plan, error) {
 	case mentions(words, edits):
 		p.Task = Attribute
 	}
-	p.Related = grown(p.Box.inside(in.Face), in)
+	p.Related = grown(p.Box, in)
 	return p, nil
 }
 
@@ -80,8 +81,13 @@ func (in *Input) column(face Box) (left, right int) {
 	return max(middle-half, 0), min(middle+half, 1000)
 }
 
-// grown returns what must grow out of a face at the given place.
-func grown(face Box, in Input) []Related {
+// mostNecks is how many conditions are given a neck of their own: the attention tells 16 parts of the canvas apart, and each condition with a neck
+// is five.
+const mostNecks = 3
+
+// grown returns what must grow out of the face of a condition in that box. Of boxes that overlap the later has the cells.
+func grown(box Box, in Input) []Related {
+	face := box.inside(in.Face)
 	reach := (face[3] - face[1]) * 3 / 2
 	left, right := in.column(face)
 	var related []Related
@@ -89,7 +95,24 @@ func grown(face Box, in Input) []Related {
 		related = append(related, Related{Label: "body", Box: Box{face[2], left, 1000, right}, Relation: 1})
 	}
 	sides := Box{face[0], max(face[1]-reach, left), face[2], min(face[3]+reach, right)}
-	return append(related, Related{Label: "hair and shoulders", Box: sides, Relation: 1})
+	related = append(related, Related{Label: "hair and shoulders", Box: sides, Relation: 1})
+	if face[2] < 1000 && in.Count <= mostNecks {
+		related = append(related, neck(face, box))
+	}
+	return related
+}
+
+// Neck is what a plan calls the neck, which takes after the face's skin more than the rest of a body takes after a face.
+const Neck = "neck"
+
+// neck is what lies under the jaw of a face, from the middle of its height to two sevenths of it below the chin. Hair may reach farther down than
+// the chin, so that it goes no more than an eighth of the box's height below that.
+func neck(face, box Box) Related {
+	h, w := face[2]-face[0], face[3]-face[1]
+	left, right := face[1]+w/5, face[3]-w/5
+	bottom := min(face[2]+2*h/7, box[2]+(box[2]-box[0])/8, 1000)
+	middle := Box{face[0] + 3*h/8, left, face[2] - h/12, right}
+	return Related{Label: Neck, Box: Box{face[0] + h/2, left, bottom, right}, Relation: 1, Source: &middle}
 }
 
 // inside returns part, which is in thousandths of b, in thousandths of the canvas.

@@ -30,6 +30,7 @@ func ExampleOffline() {
 	// normal [0 0 625 625]
 	// body [625 0 1000 1000]
 	// hair and shoulders [0 0 625 1000]
+	// neck [312 125 703 500]
 }
 
 func TestOfflinePlaces(t *testing.T) {
@@ -72,6 +73,7 @@ func TestOfflineGrowsFromTheFace(t *testing.T) {
 	require.Equal(t, []plan.Related{
 		{Label: "body", Box: plan.Box{400, 0, 1000, 1000}, Relation: 1},
 		{Label: "hair and shoulders", Box: plan.Box{100, 300, 400, 700}, Relation: 1},
+		{Label: "neck", Box: plan.Box{250, 470, 485, 530}, Relation: 1, Source: &plan.Box{212, 470, 375, 530}},
 	}, p.Related)
 }
 
@@ -144,7 +146,11 @@ func TestSideBySide(t *testing.T) {
 			require.InDelta(t, want[0], b[1], 2)
 			require.InDelta(t, want[1], b[3], 2)
 		}
+		require.Len(t, p.Related, 3)
 	}
+	p, err := plan.Offline{}.Plan(context.Background(), plan.Input{Prompt: "four boys", Face: plan.Whole, Number: 1, Count: 4})
+	require.NoError(t, err)
+	require.Len(t, p.Related, 2, "four necks are more than the attention tells apart")
 }
 
 func TestOthers(t *testing.T) {
