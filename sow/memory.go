@@ -60,7 +60,7 @@ func (p *Pipeline) outline(e tensor.Engine) (_ *outlined, err error) {
 
 // What a process takes beside weights and activations.
 const (
-	program  = 48 << 20 // code, tokenizer, and what little of the kernels' working memory is not computed
+	program  = 64 << 20 // code, tokenizer, and what little of the kernels' working memory is not computed
 	perPixel = 64       // of the canvas: pictures and their tensors on the way in and out
 )
 
