@@ -116,6 +116,30 @@ func TestJudge(t *testing.T) {
 	require.NotContains(t, f, "face")
 }
 
+// TestSkinOfAll: a picture without skin is as good as one whose skin agrees, or as bad as one whose skin does not.
+func TestSkinOfAll(t *testing.T) {
+	drawn, err := picture.Read("testdata/snowy-forest.png")
+	require.NoError(t, err)
+	box := image.Rect(32, 0, 96, 64)
+	at := eval.Laid{Canvas: drawn, Returned: drawn, Mask: square(128, 128, box)}
+	below := func(throat color.Color) eval.Figures {
+		img := picture.Flatten(drawn, 128)
+		draw.Draw(img, image.Rect(32, 64, 96, 90), image.NewUniform(throat), image.Point{}, draw.Src)
+		f, err := (&eval.Judge{}).Measure(img, &eval.Case{Skin: &color.NRGBA{240, 196, 158, 255}}, at)
+		require.NoError(t, err)
+		return f
+	}
+	none, agrees, other := below(color.NRGBA{20, 40, 200, 255}), below(color.NRGBA{240, 196, 158, 255}), below(color.NRGBA{142, 92, 62, 255})
+	require.NotContains(t, none, "skin")
+	require.Equal(t, []float64{1, 0}, []float64{agrees["skin"], other["skin"]})
+	require.Equal(t, []float64{0, 1, 0}, []float64{none["skin_all"], agrees["skin_all"], other["skin_all"]})
+	require.Greater(t, none["together"], 0.9)
+	require.Less(t, none["together_all"], 0.8)
+	require.Equal(t, agrees["together"], agrees["together_all"])
+	require.Equal(t, other["together"], other["together_all"])
+	require.Greater(t, agrees["together"], other["together"])
+}
+
 func TestBenchmark(t *testing.T) {
 	cases, err := benchmark.Cases()
 	require.NoError(t, err)
