@@ -92,9 +92,9 @@ func TestBuiltin(t *testing.T) {
 // TestMaxMemory: what does not fit is refused in a line that says what would; where fewer prompts at a time fit, the picture is the same.
 func TestMaxMemory(t *testing.T) {
 	workIn(t)
-	sowgen(t, quick(t, "--size", "512x512", "--max-memory", "68MB", "-o", "out.png")...).refuses(t, exitFailed, nil,
-		"MB of memory, there is room for 68 MB: what fits is a picture of ")
-	must(t, quick(t, "--max-memory", "68MB", "-o", "a.png")...)
+	sowgen(t, quick(t, "--threads", "2", "--size", "512x512", "--max-memory", "72MB", "-o", "out.png")...).refuses(t, exitFailed, nil,
+		"MB of memory, there is room for 72 MB: what fits is a picture of ")
+	must(t, quick(t, "--threads", "2", "--max-memory", "72MB", "-o", "a.png")...)
 	o := must(t, quick(t, "-o", "b.png")...)
 	assert.Regexp(t, `^up to \d+\.\d MB of memory\n`, o.stderr)
 	a, err := os.ReadFile("a.png")
