@@ -253,3 +253,5 @@ func (rd *reading) merge(m *implementation, st *state, w *attnWork, scale float3
 		}
 	}
 }
+
+func abs(x float32) float32 { return max(x, -x) }

@@ -68,6 +68,15 @@ func TestMixedIsAnotherEngine(t *testing.T) {
 	assert.Equal(t, tensor.Engine(tensor.CPU{}), tensor.Device(y))
 }
 
+// TestF16IsTheGPUs: a processor refuses, by name and with weights that somebody gives its engine all the same.
+func TestF16IsTheGPUs(t *testing.T) {
+	_, _, err := tensor.OpenEngine("cpu", tensor.F16)
+	require.ErrorContains(t, err, "no products of precision f16: use f32 or mixed")
+	e := tensor.CPU{Precision: tensor.F16}
+	require.ErrorContains(t, caught(func() { tensor.PackLinear(gaussian(e, 1, 3, 4)) }), "no products of precision f16")
+	require.ErrorContains(t, caught(func() { tensor.PackConv(gaussian(e, 1, 3, 4, 3, 3)) }), "no products of precision f16")
+}
+
 func TestPrecisionText(t *testing.T) {
 	for _, p := range tensor.Precisions() {
 		data, err := json.Marshal(p)

@@ -56,6 +56,18 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
+// BenchmarkDistance is a task of a linear layer, 222 rows by 320×320, whose rows of A lie farther apart than they are long.
+func BenchmarkDistance(b *testing.B) {
+	const m, k, n = 222, 320, 320
+	w, dst := kernels.Pack(random(k*n), k, n, n), make([]float32, m*n)
+	for _, distance := range []int{320, 1280, 2560, 5120} {
+		b.Run(fmt.Sprint(distance), func(b *testing.B) {
+			a := random(m * distance)
+			benchmark(b, m*k*n, func() { kernels.Gemm(dst, n, a, distance, m, w, kernels.Epilogue{}) })
+		})
+	}
+}
+
 // BenchmarkConv2D counts the multiplications of the direct way whichever way is gone, so that a Winograd convolution may exceed the peak.
 func BenchmarkConv2D(b *testing.B) {
 	for _, s := range []struct{ n, size, in, out int }{

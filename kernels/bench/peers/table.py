@@ -70,7 +70,7 @@ def memory(runs, peers):
 def others(machine):
     """What else the machine had to do, beyond the two threads at most that were measured."""
     busy = machine.get('load', 0) > 2.5
-    return f'The machine was not idle: its load was up to {machine["load"]}.' if busy else ''
+    return f' The machine was not idle: its load was up to {machine["load"]}.' if busy else ''
 
 
 def table(results):
@@ -78,7 +78,7 @@ def table(results):
     reckon(runs)
     peers = [p for p in PEERS if any(p in run for run in runs.values())]
     lines = [f'{machine["processor"]}, {"with" if machine["bf16"] else "without"} bf16 instructions, sowgen {machine["sowgen"]}, {machine["date"]}; in brackets '
-             'how many times as long as sowgen in f32. One thread: processor seconds; more: wall seconds. ' + others(machine), '']
+             'how many times as long as sowgen in f32. One thread: processor seconds; more: wall seconds.' + others(machine), '']
     for threads in threads_in(runs):
         lines += speed(runs, threads, peers) + ['']
     lines += memory(runs, peers) + ['']
