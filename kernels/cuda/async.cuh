@@ -1,4 +1,7 @@
 // async.cuh copies from memory to shared memory without a stop in registers, where the GPU can (Ampere and later).
+//
+// What a thread has begun to copy is a group when it says so. Groups arrive in their order, so a loop can have several under way, and wait for
+// the oldest alone: tile s is multiplied while tiles s + 1, s + 2 … are on their way.
 #pragma once
 #include "device.cuh"
 
@@ -17,10 +20,21 @@ __device__ __forceinline__ void copy16(void* shared, const void* global, bool th
 #endif
 }
 
+// commit_copies makes a group of the copies that the thread has begun since the last one; there may be none.
+__device__ __forceinline__ void commit_copies() {
+#if defined(SOWGEN_EMULATED)
+    commit_group();
+#elif __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+// await_copies waits until at most PENDING of the thread's groups are under way, the last ones.
+template <int PENDING = 0>
 __device__ __forceinline__ void await_copies() {
 #if defined(SOWGEN_EMULATED)
-    end_copies();
+    await_groups(PENDING);
 #elif __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_all;" ::: "memory");
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 #endif
 }

@@ -80,6 +80,7 @@ __device__ __forceinline__ void product_half(TileHalf<DOWN, ACROSS, ROWS, COLUMN
     copy_b(bs[0], 0);
     fetch_a(0);
     store_a(as[0]);
+    commit_copies();
     await_copies();
     __syncthreads();
     const uint32 steps = (k + T::K - 1) / T::K;
@@ -102,6 +103,7 @@ __device__ __forceinline__ void product_half(TileHalf<DOWN, ACROSS, ROWS, COLUMN
         }
         if (s + 1 < steps) {
             store_a(as[(s + 1) % 2]);
+            commit_copies();
             await_copies();
         }
         __syncthreads();

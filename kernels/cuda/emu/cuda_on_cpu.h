@@ -68,8 +68,10 @@ T __shfl_xor_sync(unsigned mask, T x, unsigned with) {
     return __shfl_sync(mask, x, threadIdx.x % 32 ^ with);
 }
 
-// begin_copy16 and end_copies are an asynchronous copy of 16 bytes to shared memory, or of zeros from null: it happens when the thread waits for it.
+// begin_copy16 is an asynchronous copy of 16 bytes to shared memory, or of zeros from null: it happens when the thread waits for its group.
+// commit_group ends a group, and await_groups waits until only so many of the last ones are under way.
 void begin_copy16(void* shared, const void* global);
-void end_copies();
+void commit_group();
+void await_groups(int pending);
 
 void* dynamic_shared_memory();

@@ -42,7 +42,8 @@ struct Fiber {
     void* stack; // where it goes on
     State state;
     dim3 index;
-    std::vector<std::pair<void*, const void*>> copies; // to shared memory, that it has begun
+    std::vector<std::pair<void*, const void*>> copies; // to shared memory, that are under way, the oldest first
+    std::vector<size_t> groups;                        // how many copies are in each group of them; the rest is in none yet
 };
 struct Warp {
     unsigned arrived, threads;
@@ -93,6 +94,7 @@ bool release() {
 
 void entry() {
     launch->entry->call(launch->slots);
+    if (!fibers[running].copies.empty()) fault(719, "ends while a copy is under way");
     fibers[running].state = ENDED;
     ended++;
     pass(release() ? 0 : running + 1);
@@ -107,6 +109,7 @@ void begin(unsigned i) {
     fibers[i].stack = top;
     fibers[i].state = READY;
     fibers[i].copies.clear();
+    fibers[i].groups.clear();
     fibers[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
 }
 }
@@ -147,15 +150,27 @@ void begin_copy16(void* shared, const void* global) {
     fibers[running].copies.push_back({shared, global});
 }
 
-void end_copies() {
-    for (const auto& [shared, global] : fibers[running].copies) {
-        if (global) look(reinterpret_cast<uint64_t>(global), 16, false);
-        fulfil(reinterpret_cast<uint64_t>(shared), 16);
-        if (reinterpret_cast<uint64_t>(shared) % 16 + reinterpret_cast<uint64_t>(global) % 16) fault(716, "copies 16 bytes from or to an address that is no multiple of 16");
-        if (global) memcpy(shared, global, 16);
-        else memset(shared, 0, 16);
+void commit_group() {
+    Fiber& self = fibers[running];
+    size_t before = 0;
+    for (const size_t group : self.groups) before += group;
+    self.groups.push_back(self.copies.size() - before);
+}
+
+void await_groups(int pending) {
+    Fiber& self = fibers[running];
+    while (self.groups.size() > static_cast<size_t>(pending)) {
+        for (size_t i = 0; i < self.groups.front(); i++) {
+            const auto [shared, global] = self.copies[i];
+            if (global) look(reinterpret_cast<uint64_t>(global), 16, false);
+            fulfil(reinterpret_cast<uint64_t>(shared), 16);
+            if (reinterpret_cast<uint64_t>(shared) % 16 + reinterpret_cast<uint64_t>(global) % 16) fault(716, "copies 16 bytes from or to an address that is no multiple of 16");
+            if (global) memcpy(shared, global, 16);
+            else memset(shared, 0, 16);
+        }
+        self.copies.erase(self.copies.begin(), self.copies.begin() + self.groups.front());
+        self.groups.erase(self.groups.begin());
     }
-    fibers[running].copies.clear();
 }
 
 void* dynamic_shared_memory() { return launch->object->dynamic; }

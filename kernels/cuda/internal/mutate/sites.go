@@ -98,7 +98,7 @@ func (s *scanner) add(kind string, from, to int, with string) {
 	s.found = append(s.found, mutant{s.file, 1 + strings.Count(s.text[:from], "\n"), kind, from, to, s.text[from:to], with})
 }
 
-var barrier = regexp.MustCompile(`(__syncthreads|__syncwarp|await_copies)\(\);`)
+var barrier = regexp.MustCompile(`(__syncthreads|__syncwarp|commit_copies|await_copies(<[^>]*>)?)\(\);`)
 
 // barriers: each is taken out.
 func (s *scanner) barriers() {
