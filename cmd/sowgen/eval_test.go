@@ -46,7 +46,7 @@ func TestEval(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before.ModTime(), after.ModTime(), "it was there already")
 	must(t, append(tiny, "--seeds", "2")...)
-	require.FileExists(t, "results/pictures/text-000-normal-2.png")
+	require.FileExists(t, "results/pictures/text-000-normal+2.png")
 	again, err := os.Stat("results/pictures/text-000-normal.png")
 	require.NoError(t, err)
 	require.Equal(t, before.ModTime(), again.ModTime(), "the first seed is the one that was there")

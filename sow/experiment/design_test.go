@@ -24,13 +24,13 @@ func TestDesigns(t *testing.T) {
 		require.NoError(t, err, e.Name)
 		known, err := e.keys(lab, all)
 		require.NoError(t, err)
-		names, keys := map[string]bool{}, map[string]bool{}
+		called, seen, keys := names(all), map[string]bool{}, map[string]bool{}
 		for i, treatment := range all {
 			require.Len(t, treatment.arm, len(e.factors), e.Name)
-			require.False(t, names[treatment.name()] || keys[known[i]], "%s: %s", e.Name, treatment.name())
-			names[treatment.name()], keys[known[i]] = true, true
+			require.False(t, seen[called[i]] || keys[known[i]], "%s: %s", e.Name, called[i])
+			seen[called[i]], keys[known[i]] = true, true
 		}
-		require.NotEmpty(t, names, e.Name)
+		require.NotEmpty(t, seen, e.Name)
 	}
 
 	// What a trial is made from is all in its key.

@@ -46,14 +46,15 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 	if err != nil {
 		return nil, err
 	}
+	called := names(treatments)
 	observations := make([]Observation, len(treatments))
 	var missing []int
 	for i := range treatments {
 		t := &treatments[i]
-		observations[i] = Observation{Arm: t.arm, Unit: t.unit, Picture: "pictures/" + t.name() + ".png", name: t.name()}
+		observations[i] = Observation{Arm: t.arm, Unit: t.unit, Picture: "pictures/" + called[i] + ".png", name: called[i]}
 		kept := false
 		if !lab.Again {
-			observations[i].Figures, kept = s.load(t.name(), keys[i])
+			observations[i].Figures, kept = s.load(called[i], keys[i])
 		}
 		if !kept {
 			missing = append(missing, i)
@@ -85,9 +86,9 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 		work.Go(func() {
 			for i := range next {
 				t := &treatments[i]
-				figures, err := t.observe(ctx, s, keys[i])
+				figures, err := t.observe(ctx, s, called[i], keys[i])
 				if err != nil {
-					stop(fmt.Errorf("%s: %w", t.name(), err))
+					stop(fmt.Errorf("%s: %w", called[i], err))
 					continue
 				}
 				observations[i].Figures = figures
@@ -107,7 +108,7 @@ func (e *Experiment) observe(ctx context.Context, lab *Lab, s *store, treatments
 }
 
 // observe makes a treatment's picture, measures it and keeps both.
-func (t *treatment) observe(ctx context.Context, s *store, key string) (eval.Figures, error) {
+func (t *treatment) observe(ctx context.Context, s *store, name, key string) (eval.Figures, error) {
 	img, figures, err := t.make(ctx)
 	if err != nil {
 		return nil, err
@@ -115,10 +116,10 @@ func (t *treatment) observe(ctx context.Context, s *store, key string) (eval.Fig
 	if img == nil {
 		return nil, errors.New("no picture was made")
 	}
-	for name, v := range figures {
+	for figure, v := range figures {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			delete(figures, name)
+			delete(figures, figure)
 		}
 	}
-	return figures, s.save(t.name(), key, img, figures)
+	return figures, s.save(name, key, img, figures)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -128,6 +129,23 @@ func TestRunFails(t *testing.T) {
 	require.ErrorContains(t, err, "want a folder that can be written to")
 }
 
+// TestFilesAreDistinct: whatever cases are called, each picture has a file of its own, on disks that do not tell A from a, too.
+func TestFilesAreDistinct(t *testing.T) {
+	var all []treatment
+	for _, unit := range []string{"a", "a-2", "a+2", "a~2", "A", "a b", "a_b", "ä", "a.2", ""} {
+		for repeat := range 3 {
+			all = append(all, treatment{arm: []string{"sow"}, unit: unit, repeat: repeat})
+		}
+	}
+	called, seen := names(all), map[string]bool{}
+	for i, name := range called {
+		require.False(t, seen[strings.ToLower(name)], "%s is the file of %q, picture %d, and of another", name, all[i].unit, all[i].repeat)
+		seen[strings.ToLower(name)] = true
+	}
+	require.Equal(t, []string{"sow-a", "sow-a+2", "sow-a+3", "sow-a-2"}, called[:4])
+	require.Equal(t, called[0], names(all[:1])[0], "and it is the same with fewer cases")
+}
+
 func TestNamesAreDistinct(t *testing.T) {
 	seen := map[string]bool{}
 	for _, e := range All() {
@@ -193,7 +211,7 @@ func TestPicturesOfOneUnitAreOne(t *testing.T) {
 	require.Equal(t, eval.Bootstrap([]float64{0.5, 10.5, 20.5}), report.Arms[0].Means["always"])
 	require.Equal(t, eval.Bootstrap([]float64{1, 0.5, 0.5}), report.Arms[0].Means["mostly"])
 	require.FileExists(t, filepath.Join(dir, "pictures/a-2.png"))
-	require.FileExists(t, filepath.Join(dir, "pictures/a-2-2.png"))
+	require.FileExists(t, filepath.Join(dir, "pictures/a-2+2.png"))
 	summary := Summaries(report, []*eval.Case{{Name: "0", Scenario: "normal"}})[0]
 	require.Equal(t, 3, summary.Cases)
 }

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -83,19 +84,39 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// name is what a treatment's files are called.
-func (t *treatment) name() string {
-	words := append(append([]string{}, t.arm...), t.unit)
-	if t.repeat > 0 {
-		words = append(words, strconv.Itoa(t.repeat+1))
+// names returns what the files of each treatment are called: its arm and unit, and the number of the picture where an arm has several on a unit. What
+// a user calls a case may look like anything, so other characters than a file is sure to take become _, and of those that are then alike, or
+// would be on a disk that does not tell A from a, the second gets ~2. Neither ~ nor the + before a picture's number is left by the former.
+func names(treatments []treatment) []string {
+	own := map[string][]string{} // those alike
+	all := make([]string, len(treatments))
+	for i, t := range treatments {
+		whose := strings.Join(append(slices.Clone(t.arm), t.unit), "\x00")
+		all[i] = t.name()
+		alike := own[strings.ToLower(all[i])]
+		at := slices.Index(alike, whose)
+		if at < 0 {
+			at, own[strings.ToLower(all[i])] = len(alike), append(alike, whose)
+		}
+		if at > 0 {
+			all[i] += "~" + strconv.Itoa(at+1)
+		}
+		if t.repeat > 0 {
+			all[i] += "+" + strconv.Itoa(t.repeat+1)
+		}
 	}
+	return all
+}
+
+// name is a treatment's arm and unit in characters that any disk takes.
+func (t *treatment) name() string {
 	name := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '-':
 			return r
 		}
 		return '_'
-	}, strings.Join(words, "-"))
+	}, strings.Join(append(slices.Clone(t.arm), t.unit), "-"))
 	return strings.TrimLeft(name, ".")
 }
 
