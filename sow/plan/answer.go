@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,8 +42,19 @@ func (a answer) over(rules Plan, ask Stages, in Input) Plan {
 				p.Related[i].Source = &source
 			}
 		}
+		p.Related = necksLast(p.Related, in)
 	}
 	return p
+}
+
+// necksLast returns what grows with the neck behind the body, whose cells it would lose otherwise; without it where there are too many conditions.
+func necksLast(related []Related, in Input) []Related {
+	isNeck := func(r Related) bool { return r.Label == Neck }
+	rest := slices.DeleteFunc(slices.Clone(related), isNeck)
+	if in.Count > mostNecks {
+		return rest
+	}
+	return append(rest, slices.DeleteFunc(related, func(r Related) bool { return !isNeck(r) })...)
 }
 
 // parseAnswer reads a reply. What it wrongly holds or lacks is left out and named.
@@ -159,6 +171,9 @@ func parseRelated(raw json.RawMessage) (*[]Related, error) {
 			return nil, fmt.Errorf("entry %d (%s): relation: want a number, 0 to 1", i, entry.Label)
 		}
 		entry.Relation = min(max(*r.Relation, 0), 1)
+		if strings.EqualFold(entry.Label, Neck) {
+			entry.Label = Neck
+		}
 		if entry.Source, err = parseSource(r.Source); err != nil {
 			return nil, fmt.Errorf("entry %d (%s): source_box: %w", i, entry.Label, err)
 		}

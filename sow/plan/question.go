@@ -15,7 +15,7 @@ import (
 )
 
 // PromptVersion counts the versions of the texts in prompts/. Who edits one raises it.
-const PromptVersion = 1
+const PromptVersion = 2
 
 //go:embed prompts/*.txt
 var prompts embed.FS

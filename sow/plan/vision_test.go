@@ -121,6 +121,26 @@ func TestStages(t *testing.T) {
 	require.Equal(t, &plan.Box{150, 0, 300, 300}, p.Related[0].Source)
 }
 
+// TestNeck: a model's neck is known by its name however it is written, and lies over the body; of more than three conditions none has one.
+func TestNeck(t *testing.T) {
+	answer := strings.Replace(fine, `"related": [`, `"related": [{"label": "Neck", "box": [400, 300, 600, 500], "relation": 1, "source_box": [300, 300, 700, 700]},`, 1)
+	for count, want := range map[int]string{1: "body hat neck", 3: "body hat neck", 4: "body hat"} {
+		in := input
+		in.Number, in.Count = 1, count
+		p, err := (&plan.Vision{Model: &scripted{answers: []string{answer}}, Stages: plan.AllStages}).Plan(t.Context(), in)
+		require.NoError(t, err)
+		require.Empty(t, p.Warnings)
+		var labels []string
+		for _, r := range p.Related {
+			labels = append(labels, r.Label)
+		}
+		require.Equal(t, want, strings.Join(labels, " "))
+		if count < 4 {
+			require.NotNil(t, p.Related[2].Source)
+		}
+	}
+}
+
 // TestOneOfSeveral: of several conditions none is placed by the model, and only the first one's answer has a caption.
 func TestOneOfSeveral(t *testing.T) {
 	for number, caption := range map[int]string{1: "a girl with a red hat", 2: input.Prompt} {
@@ -356,7 +376,7 @@ func TestPromptVersion(t *testing.T) {
 		require.NoError(t, err)
 		sum.Write(data)
 	}
-	recorded := map[int]string{1: "3948e52796f1e334"}
+	recorded := map[int]string{1: "3948e52796f1e334", 2: "b16e89e4d7776ed1"}
 	require.Equal(t, recorded[plan.PromptVersion], hex.EncodeToString(sum.Sum(nil))[:16], "raise plan.PromptVersion and record the hash here")
 }
 
