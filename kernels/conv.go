@@ -64,6 +64,10 @@ func Conv2DDirect(dst, x []float32, s ConvShape, w *Packed, ep Epilogue) {
 		Gemm(dst, s.Out, x, s.C, s.N*oh*ow, w, ep)
 		return
 	}
+	if w.mixed {
+		gemmMixed(dst, s.Out, x, 0, s.N*oh*ow, s, w, ep)
+		return
+	}
 	p := newProduct(dst, s.Out, w, ep)
 	p.x, p.conv = x, cutConv(s)
 	if !p.conv.inside {

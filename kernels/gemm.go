@@ -59,11 +59,11 @@ func Gemm(dst []float32, ldd int, a []float32, lda, m int, b *Packed, ep Epilogu
 		a, lda, b = make([]float32, m), 1, newPacked(1, b.n, F32)
 		b.gated = gated
 	}
-	p := newProduct(dst, ldd, b, ep)
-	chunks := ceilDiv(m, chunkRows)
-	p.x, p.lda, p.m = a, lda, m
-	p.chunk = ceilDiv(m, chunks)
-	p.run(ceilDiv(m, p.chunk), p.chunk)
+	if b.mixed {
+		gemmMixed(dst, ldd, a, lda, m, ConvShape{}, b, ep)
+		return
+	}
+	newProduct(dst, ldd, b, ep).matrix(a, lda, m)
 }
 
 func checkEpilogue(op string, ep Epilogue, n, dst int) {

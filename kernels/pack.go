@@ -22,6 +22,7 @@ type Packed struct {
 	gated  bool      // see PackGated
 	data   []float32 // if the format is F32 …
 	half   []uint16  // … or else
+	words  []float32 // half, if it is laid out in words of two rows (see Mixed)
 }
 
 // K is the number of rows: the inner size of the product.
@@ -57,48 +58,18 @@ func PackedBytes(k, n int, f Format) int64 {
 	return 2 * bytes
 }
 
-// dots reports whether b goes through the loop for products of bfloat16.
-func (b *Packed) dots(m *implementation) bool { return b.mixed && m.Dot != nil }
-
-// block gives the rows from … from+rows-1 of panel j: as float32, in b itself or widened in buf, or in words of two rows if b.dots. buf must
-// have room for rows·32 values.
+// block gives the rows from … from+rows-1 of panel j, of numbers or of words, in b itself or widened in buf, which must have room for rows·32
+// values.
 func (b *Packed) block(m *implementation, buf []float32, j, from, rows int) []float32 {
-	at := (j*b.k + from) * panel
+	at := (j*b.depth() + from) * panel
 	switch {
+	case b.words != nil:
+		return b.words[at:]
 	case b.format == F32:
 		return b.data[at:]
-	case b.dots(m):
-		m.PairRows(buf[:(rows+1)/2*panel], b.half[at:], rows)
-	default:
-		m.widen(b.format, buf[:rows*panel], b.half[at:])
 	}
+	m.widen(b.format, buf[:rows*panel], b.half[at:])
 	return buf
-}
-
-// Mixed returns b for products of bfloat16: its numbers are rounded to that format, and an operation rounds those of the other side
-// too, to nearest even. The products, which are exact, are summed in float32. b is not to be used any more.
-func (b *Packed) Mixed() *Packed {
-	p := &Packed{k: b.k, n: b.n, format: BF16, mixed: true, gated: b.gated, half: b.half}
-	if b.format == F32 {
-		p.half = newPacked(b.k, b.n, BF16).half
-	}
-	if b.format == BF16 {
-		return p
-	}
-	const piece = 1 << 14
-	Parallel(ceilDiv(len(p.half), piece), func(i int) {
-		m, from, to := active.Load(), i*piece, min((i+1)*piece, len(p.half))
-		if b.format == F32 {
-			m.narrow(BF16, p.half[from:to], b.data[from:])
-			return
-		}
-		s := getScratch(padded(to - from))
-		defer s.put()
-		wide := s.take(to - from)
-		m.widen(b.format, wide, b.half[from:])
-		m.narrow(BF16, p.half[from:to], wide)
-	})
-	return p
 }
 
 // filters gives the taps of a packed 3×3 convolution for the channels from … from+n-1 in panel j: those of one tap are n·32 values in a

@@ -50,6 +50,14 @@ func newProduct(dst []float32, ldd int, b *Packed, ep Epilogue) *product {
 	return p
 }
 
+// matrix is run for a matrix A of m rows lda values apart.
+func (p *product) matrix(a []float32, lda, m int) {
+	chunks := ceilDiv(m, chunkRows)
+	p.x, p.lda, p.m = a, lda, m
+	p.chunk = ceilDiv(m, chunks)
+	p.run(ceilDiv(m, p.chunk), p.chunk)
+}
+
 // run does the tasks: chunks chunks of at most rows rows. Few rows (a small picture, one embedding) are cut finer in the other
 // direction to give every thread something.
 func (p *product) run(chunks, rows int) {
@@ -61,9 +69,6 @@ func (p *product) run(chunks, rows int) {
 	p.scratch += padded(rows * p.panels * panel)
 	if p.b.format != F32 {
 		p.scratch += padded(min(kBlock, p.b.k) * panel)
-	}
-	if p.b.mixed {
-		p.scratch += padded((rows + 1) * min(kBlock, p.b.k))
 	}
 	spread(chunks*rows*p.b.k*p.b.n, chunks*p.blocks, p)
 	*p = product{paired: p.paired}
@@ -77,7 +82,7 @@ func (p *product) do(i int) {
 		v = p.conv.view(s, p.x, i/p.blocks)
 	} else {
 		from := i / p.blocks * p.chunk
-		v = view{data: p.x[from*p.lda:], lines: 1, width: min(p.chunk, p.m-from), row: p.lda, segs: 1, run: p.b.k, out: from}
+		v = view{data: p.x[from*p.lda:], lines: 1, width: min(p.chunk, p.m-from), row: p.lda, segs: 1, run: p.b.depth(), out: from}
 	}
 	first := i % p.blocks * p.panels
 	p.multiply(s, &v, first, min(first+p.panels, p.b.panels()))
@@ -104,19 +109,15 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	segs, run := v.segs, v.run // in one block of the inner index
 	if run > kBlock {
 		segs, run = 1, ceilDiv(run, ceilDiv(run, kBlock))
-		run += run % 2 // a word of two does not reach over a border
 	} else if run > 0 {
 		segs = min(segs, max(1, kBlock/run))
 	}
 	m := active.Load()
 	rows, ld := v.lines*v.width, (last-first)*panel
 	part := s.take(rows * ld) // sums on their way
-	var wide, rounded []float32
+	var wide []float32
 	if p.b.format != F32 {
 		wide = s.take(segs * run * panel) // a block of a panel of B
-	}
-	if p.b.mixed {
-		rounded = s.take((rows + 1) * segs * run) // a block of A
 	}
 	t := &s.tile
 	t.ACol = 1
@@ -124,16 +125,12 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 		for k0 := 0; k0 == 0 || k0 < v.run; k0 += run {
 			begin, end := s0 == 0 && k0 == 0, s0+segs >= v.segs && k0+run >= v.run
 			segs, run := min(segs, v.segs-s0), min(run, v.run-k0)
-			a := *v
-			a.data, a.segs, a.run = v.data[s0*v.seg+k0:], segs, run
-			if p.b.mixed {
-				a.round(m, rounded, p.b.dots(m))
-			}
+			a := v.data[s0*v.seg+k0:]
 			for j := first; j < last; j++ {
 				t.B = p.b.block(m, wide, j, s0*v.run+k0, segs*run)
 				for line := range v.lines {
-					t.Rows, t.A = a.width, a.data[line*a.line:]
-					t.ARow, t.ASeg, t.Segs, t.K = a.row, a.seg, a.segs, a.run
+					t.Rows, t.A = v.width, a[line*v.line:]
+					t.ARow, t.ASeg, t.Segs, t.K = v.row, v.seg, segs, run
 					p.tile(m, t, part[line*v.width*ld+(j-first)*panel:], ld, v.out+line*v.outLine, j, begin, end)
 				}
 			}
@@ -142,34 +139,6 @@ func (p *product) multiply(s *scratch, v *view, first, last int) {
 	for line := range v.lines {
 		p.finish(m, part[line*v.width*ld:], ld, v.out+line*v.outLine, v.width, first, last)
 	}
-}
-
-// round puts the rows, rounded to bfloat16, into buf, one run each: as float32, or in words of two for the loop for products of bfloat16.
-func (v *view) round(m *implementation, buf []float32, words bool) {
-	k, to := v.segs*v.run, v.segs*v.run
-	if words {
-		to = (k + 1) / 2
-	}
-	joined := buf[v.lines*v.width*to:]
-	for line := range v.lines {
-		for x := range v.width {
-			from, dst := v.data[line*v.line+x*v.row:], buf[(line*v.width+x)*to:][:to]
-			if !words {
-				for s := range v.segs {
-					m.RoundBF16(dst[s*v.run:][:v.run], from[s*v.seg:])
-				}
-				continue
-			}
-			if v.segs > 1 {
-				for s := range v.segs {
-					copy(joined[s*v.run:][:v.run], from[s*v.seg:])
-				}
-				from = joined
-			}
-			m.Pairs(dst, from[:k])
-		}
-	}
-	v.data, v.line, v.row, v.segs, v.run = buf, v.width*to, to, 1, to
 }
 
 // direct says whether panel j can be stored from the inner loop: whole and without an activation or a gate.
@@ -199,11 +168,8 @@ func (p *product) tile(m *implementation, t *ref.Tile, part []float32, ldp, out,
 			t.Add, t.AddStride = p.ep.Residual[at:], p.ldd
 		}
 	}
-	if p.b.dots(m) {
-		m.Dot(t)
-	} else {
-		m.Matrix(t)
-	}
+	multiply, _ := p.b.loops(m)
+	multiply(t)
 }
 
 // finish stores what the inner loop could not: columns with an activation or a gate, and a last panel that is not whole.

@@ -47,21 +47,6 @@ func Pairs(dst, x []float32) {
 	}
 }
 
-// PairRows joins each two rows of a [rows, Panel] panel of bfloat16 to a row of words, for the B of Dot. The last of an odd number is joined
-// to zeros.
-func PairRows(dst []float32, src []uint16, rows int) {
-	for i := 0; i < rows; i += 2 {
-		row, lower := dst[i/2*Panel:][:Panel], src[i*Panel:][:Panel]
-		for j := range row {
-			word := uint32(lower[j])
-			if i+1 < rows {
-				word |= uint32(src[(i+1)*Panel+j]) << 16
-			}
-			row[j] = math.Float32frombits(word)
-		}
-	}
-}
-
 // Join rounds x and y to bfloat16 and joins them to words: those of x are the lower halves, those of y the upper. Two rows are so for the A of
 // Dot that is read down its columns.
 func Join(dst, x, y []float32) {

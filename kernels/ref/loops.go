@@ -34,9 +34,8 @@ type Loops struct {
 	F32ToF16, F32ToBF16 func(dst []uint16, src []float32)
 	RoundBF16           func(dst, x []float32)
 
-	Dot        func(t *Tile) // nil, and the next four not used, without an instruction for it
+	Dot        func(t *Tile) // nil, and the next three not used, without an instruction for it
 	Pairs      func(dst, x []float32)
-	PairRows   func(dst []float32, src []uint16, rows int)
 	Join       func(dst, x, y []float32)
 	PanelPairs func(s []float32, pairs int)
 
@@ -55,6 +54,6 @@ var Go = Loops{
 	WinogradInput: WinogradInput, WinogradWeights: WinogradWeights, WinogradOutput: WinogradOutput,
 	PanelRange: PanelRange, PanelExp2: PanelExp2, PanelScale: PanelScale,
 	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
-	Dot: Dot, Pairs: Pairs, PairRows: PairRows, Join: Join, PanelPairs: PanelPairs,
+	Dot: Dot, Pairs: Pairs, Join: Join, PanelPairs: PanelPairs,
 	Peak: Peak,
 }

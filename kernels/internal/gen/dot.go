@@ -61,26 +61,6 @@ func (s isa) pairs() {
 	s.ret()
 }
 
-func (s isa) pairRows() {
-	s.text("pairRows", "(dst *float32, src *uint16, pairs int)", "is ref.PairRows for 2·pairs rows.")
-	pairs, src, dst := pointer("pairs"), pointer("src"), pointer("dst")
-	const rowBytes = panelBytes / 2
-	loop("pair", pairs, 1, func() {
-		for i := range 2 {
-			lower, upper := s.vec(), s.vec()
-			VPMOVZXWD(operand.Mem{Base: src, Disp: i * rowBytes / 2}, lower)
-			VPMOVZXWD(operand.Mem{Base: src, Disp: rowBytes + i*rowBytes/2}, upper)
-			VPSLLD(operand.Imm(16), upper, upper)
-			VPORD(upper, lower, lower)
-			VMOVUPS(lower, at(dst, i*s.lanes))
-		}
-		ADDQ(operand.U32(2*rowBytes), src)
-		ADDQ(operand.U32(panelBytes), dst)
-		DECQ(pairs)
-	})
-	s.ret()
-}
-
 // join puts the upper halves of y into the lanes of x, whose own go down.
 func (s isa) join() {
 	s.vmap("join", "is ref.Join.", []string{"x", "y"}, nil, func(in, _ []reg.VecVirtual) reg.Register {

@@ -39,7 +39,6 @@ func main() {
 	}
 	if s.wide() {
 		s.pairs()
-		s.pairRows()
 		s.join()
 		s.panelPairs()
 	}

@@ -368,6 +368,9 @@ func (s isa) halves() {
 		XORQ(i, i)
 		loop("whole", n, s.lanes, func() {
 			body(operand.Mem{Base: src, Index: i, Scale: uint8(from)}, operand.Mem{Base: dst, Index: i, Scale: uint8(to)})
+			if from == 2 && s.wide() {
+				PREFETCHT0(operand.Mem{Base: src, Index: i, Scale: 2, Disp: 2048})
+			}
 			ADDQ(operand.Imm(uint64(s.lanes)), i)
 			SUBQ(operand.Imm(uint64(s.lanes)), n)
 		})

@@ -204,11 +204,6 @@ func winogradOutputAVX512(y *float32, line int, pixel int, m *float32, bias *flo
 //go:noescape
 func pairsAVX512(dst *float32, x *float32, n int)
 
-// pairRowsAVX512 is ref.PairRows for 2·pairs rows.
-//
-//go:noescape
-func pairRowsAVX512(dst *float32, src *uint16, pairs int)
-
 // joinAVX512 is ref.Join.
 //
 //go:noescape
@@ -219,12 +214,12 @@ func joinAVX512(dst *float32, x *float32, y *float32, n int)
 //go:noescape
 func panelPairsAVX512(p *float32, pairs int)
 
-// peakAVX512 does rounds × 12 multiply-adds of vectors.
+// peakAVX512 does rounds × 24 multiply-adds of vectors.
 //
 //go:noescape
 func peakAVX512(rounds int)
 
-// peakBF16AVX512 does rounds × 12 vectors of sums of two products of bfloat16.
+// peakBF16AVX512 does rounds × 24 vectors of sums of two products of bfloat16.
 //
 //go:noescape
 func peakBF16AVX512(rounds int)

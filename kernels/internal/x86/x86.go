@@ -38,15 +38,15 @@ var AVX512 = ref.Loops{
 	PanelRange:     panelRange(panelRangeAVX512), PanelExp2: panelExp2(panelExp2AVX512), PanelScale: panelScale(panelScaleAVX512),
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX512, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX512),
-	Peak: peak(peakAVX512, 16),
+	Peak: peak(peakAVX512, 16*peakAddsAVX512),
 }
 
 // AVX512BF16 is AVX512 for processors that multiply bfloat16 as well.
 var AVX512BF16 = withDots(AVX512)
 
 func withDots(l ref.Loops) ref.Loops {
-	l.Dot, l.Pairs, l.PairRows, l.Join, l.PanelPairs = dot, pairs, pairRows, binary(joinAVX512), panelPairs
-	l.PeakBF16 = peak(peakBF16AVX512, 32)
+	l.Dot, l.Pairs, l.Join, l.PanelPairs = dot, pairs, binary(joinAVX512), panelPairs
+	l.PeakBF16 = peak(peakBF16AVX512, 32*peakAddsAVX512)
 	return l
 }
 
@@ -66,7 +66,7 @@ var AVX2 = ref.Loops{
 	PanelRange:     panelRange(panelRangeAVX2), PanelExp2: panelExp2(panelExp2AVX2), PanelScale: panelScale(panelScaleAVX2),
 	F16ToF32: widen(f16ToF32AVX2, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX2, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX2, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX2, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX2),
-	Peak: peak(peakAVX2, 8),
+	Peak: peak(peakAVX2, 8*peakAddsAVX2),
 }
 
 // transpose goes by blocks of 8×8; what is left over at the edges is plain Go.
@@ -328,14 +328,6 @@ func pairs(dst, x []float32) {
 	write(dst[:n/2])
 	pairsAVX512(unsafe.SliceData(dst), unsafe.SliceData(x), n)
 	ref.Pairs(dst[n/2:], x[n:])
-}
-
-func pairRows(dst []float32, src []uint16, rows int) {
-	n := rows &^ 1
-	read(src[:n*ref.Panel])
-	write(dst[:n/2*ref.Panel])
-	pairRowsAVX512(unsafe.SliceData(dst), unsafe.SliceData(src), n/2)
-	ref.PairRows(dst[n/2*ref.Panel:], src[n*ref.Panel:], rows-n)
 }
 
 func panelPairs(s []float32, n int) {
