@@ -153,13 +153,13 @@ type packed struct {
 	layout cuda.Packed
 }
 
-// pack packs a weight that lies at w. It is given back when nobody knows it any more.
-func (e *CUDA) pack(op string, w cuda.Pointer, layout cuda.Packed) *packed {
+// pack packs a weight that lies at w as stored says. It is given back when nobody knows it any more.
+func (e *CUDA) pack(op string, w cuda.Pointer, stored cuda.Format, layout cuda.Packed) *packed {
 	at, err := e.device.Alloc(layout.Bytes())
 	must(op, err)
 	p := &packed{at, layout}
 	runtime.AddCleanup(p, e.device.Free, at)
-	e.launch(op, layout.Launch(at, w))
+	e.launch(op, layout.LaunchFrom(stored, at, w))
 	return p
 }
 
@@ -171,7 +171,7 @@ func (e *CUDA) layout(out, in, kh, kw int) cuda.Packed {
 // PackLinear implements [Engine].
 func (e *CUDA) PackLinear(w *Tensor) any {
 	s := w.Shape()
-	return e.pack("PackLinear", onGPU(w), e.layout(s[0], s[1], 1, 1))
+	return e.pack("PackLinear", onGPU(w), cuda.F32, e.layout(s[0], s[1], 1, 1))
 }
 
 // PackGated implements [Engine].
@@ -179,28 +179,53 @@ func (e *CUDA) PackGated(w *Tensor) any {
 	s := w.Shape()
 	layout := e.layout(s[0], s[1], 1, 1)
 	layout.Gated = true
-	return e.pack("PackGated", onGPU(w), layout)
+	return e.pack("PackGated", onGPU(w), cuda.F32, layout)
 }
 
 // PackConv implements [Engine].
 func (e *CUDA) PackConv(w *Tensor) any {
 	s := w.Shape()
-	return e.pack("PackConv", onGPU(w), e.layout(s[0], s[1], s[2], s[3]))
+	return e.pack("PackConv", onGPU(w), cuda.F32, e.layout(s[0], s[1], s[2], s[3]))
 }
 
-// PackStored implements [StoredPacker]: the numbers go to the device as float32, and from there into their layout.
+// PackStored implements [StoredPacker]: the numbers go to the device as they are stored, and from there into their layout.
 func (e *CUDA) PackStored(w kernels.Stored, to *Weight) (any, error) {
 	layout := e.layout(to.rows(), to.In, to.KH, to.KW)
 	layout.Gated = to.Gated
-	x := make([]float32, layout.Out*layout.K())
-	if err := w.Read(x); err != nil {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	staging, err := e.stage("PackStored", w, layout.Out*layout.K())
+	if err != nil {
 		return nil, err
 	}
-	staging, err := e.device.Alloc(4 * len(x))
-	must("PackStored", err)
-	defer e.device.Free(staging)
-	must("PackStored", cuda.Upload(e.device, staging, x))
-	return e.pack("PackStored", staging, layout), nil
+	return e.pack("PackStored", staging, cuda.Format(w.Format), layout), nil
+}
+
+// ReadStored implements [StoredReader].
+func (e *CUDA) ReadStored(w kernels.Stored, dst *Tensor) error {
+	n := elements(dst.Shape())
+	runtime.AddCleanup(dst, e.device.Free, onGPU(dst)) // as of a packed weight, when the model is gone
+	if w.Format == kernels.F32 {
+		return cuda.Send(e.device, onGPU(dst), n, w.F32)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	staging, err := e.stage("ReadStored", w, n)
+	if err != nil {
+		return err
+	}
+	e.launch("ReadStored", cuda.Format(w.Format).Widen(onGPU(dst), staging, n))
+	return nil
+}
+
+// stage has n numbers go to the device as they are stored. They are the operator's until it unlocks e.mu.
+func (e *CUDA) stage(op string, w kernels.Stored, n int) (cuda.Pointer, error) {
+	format := cuda.Format(w.Format) // both count them alike
+	staging := e.work(op, (n*format.Size()+3)/4)
+	if format == cuda.F32 {
+		return staging, cuda.Send(e.device, staging, n, w.F32)
+	}
+	return staging, cuda.Send(e.device, staging, n, w.Half)
 }
 
 // onGPU is the epilogue in the words of package cuda.

@@ -58,6 +58,19 @@ type StoredPacker interface {
 	PackStored(w kernels.Stored, to *Weight) (any, error)
 }
 
+// StoredReader is an engine that brings numbers to its memory as they are stored, where [To] would have them as float32 on the host first.
+type StoredReader interface {
+	Engine
+	// ReadStored fills dst. The error is that of reading.
+	ReadStored(w kernels.Stored, dst *Tensor) error
+}
+
+// Read returns a tensor of stored numbers on e, of a parameter that a layer keeps. The error is that of reading it.
+func Read(e StoredReader, w kernels.Stored, shape ...int) (*Tensor, error) {
+	t := alloc("Read", e, shape)
+	return t, e.ReadStored(w, t)
+}
+
 // ReadWeight is [PackLinear] of a weight of the shape [out, in], or [PackConv] of one of [out, in, kh, kw], that is read as it is packed.
 // The error is that of reading it.
 func ReadWeight(e StoredPacker, w kernels.Stored, shape ...int) (*Weight, error) {

@@ -52,7 +52,11 @@ func (p Packed) Pitch() int {
 func (p Packed) Bytes() int { return p.Out * p.Pitch() * p.Format.Size() }
 
 // Launch packs a float32 weight [out, in, taps].
-func (p Packed) Launch(dst, w Pointer) Launch {
+func (p Packed) Launch(dst, w Pointer) Launch { return p.LaunchFrom(F32, dst, w) }
+
+// LaunchFrom packs a weight [out, in, taps] whose numbers are kept in the format stored.
+func (p Packed) LaunchFrom(stored Format, dst, w Pointer) Launch {
+	work := Work{Weight: float64(p.Out*p.K()*stored.Size() + p.Bytes())}
 	return Launch{"pack", "pack_" + p.Format.String(), spread(count(p.Out, p.Pitch())), Dim{threads, 1, 1}, 0, params(
-		dst, w, count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated), Work{Floats: float64(p.Out * p.K()), Weight: float64(p.Bytes())}}
+		dst, w, uint32(stored), count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated), work}
 }

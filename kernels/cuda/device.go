@@ -37,6 +37,8 @@ type Device struct {
 	functions map[string]*function
 	memory    map[Pointer]int // what is allocated, in bytes
 	watch     func(Launch)    // see Watch
+
+	slots slots // see Send
 }
 
 // call is something for the thread to do; done is nil if nobody waits for it.
@@ -74,6 +76,7 @@ func Open(ordinal int) (*Device, error) {
 	d := &Device{
 		calls: make(chan call, 1024), closed: make(chan struct{}),
 		modules: map[string]cu.Module{}, functions: map[string]*function{}, memory: map[Pointer]int{},
+		slots: slots{free: make(chan slot, mostSlots)},
 	}
 	ready := make(chan error)
 	go d.thread(cu.Device(ordinal), ready)
@@ -150,6 +153,7 @@ func (d *Device) end() error {
 	for _, m := range d.modules {
 		faults = append(faults, m.Unload())
 	}
+	faults = append(faults, d.slots.destroy()...)
 	faults = append(faults, d.stopwatch.destroy()...)
 	faults = append(faults, d.stream.Destroy(), d.context.Destroy())
 	for _, err := range faults {

@@ -53,6 +53,8 @@ FORWARD(cuEventElapsedTime, (float* milliseconds, CUevent begin, CUevent end), (
 FORWARD(cuMemAlloc, (CUdeviceptr * address, size_t size), (address, size))
 FORWARD(cuMemFree, (CUdeviceptr address), (address))
 FORWARD(cuMemGetInfo, (size_t* free, size_t* total), (free, total))
+FORWARD(cuMemAllocHost, (void** address, size_t size), (address, size))
+FORWARD(cuMemFreeHost, (void* address), (address))
 FORWARD(cuMemcpyHtoDAsync, (CUdeviceptr to, const void* from, size_t size, CUstream stream), (to, from, size, stream))
 FORWARD(cuMemcpyDtoHAsync, (void* to, CUdeviceptr from, size_t size, CUstream stream), (to, from, size, stream))
 FORWARD(cuMemsetD8Async, (CUdeviceptr to, unsigned char value, size_t size, CUstream stream), (to, value, size, stream))

@@ -62,13 +62,29 @@ func (s *Scope) Has(name string) bool {
 // without weights nor a broken file makes a model of nothing fill the memory.
 func (s *Scope) Tensor(name string, shape ...int) *tensor.Tensor {
 	if s.fits(name, shape) {
-		t, err := s.src.Tensor(s.join(name), shape...)
+		t, err := s.read(s.join(name), shape)
 		if err == nil {
-			return tensor.To(s.engine, t)
+			return t
 		}
 		s.err = err
 	}
 	return s.standIn(shape)
+}
+
+// read brings a tensor to the engine: as it is stored, if the source is a [Storer] and the engine a [tensor.StoredReader].
+func (s *Scope) read(full string, shape []int) (*tensor.Tensor, error) {
+	if src, ok := s.src.(Storer); ok {
+		if e, ok := s.engine.(tensor.StoredReader); ok {
+			if w, ok := src.Stored(full); ok {
+				return tensor.Read(e, w, shape...)
+			}
+		}
+	}
+	t, err := s.src.Tensor(full, shape...)
+	if err != nil {
+		return nil, err
+	}
+	return tensor.To(s.engine, t), nil
 }
 
 // Weight reads and packs the weight name at s: of a linear layer if shape is [out, in], of a convolution if it is [out, in, kh, kw]. If the
@@ -103,11 +119,11 @@ func (s *Scope) readWeight(full string, gated bool, shape []int) (*tensor.Weight
 			return tensor.ReadWeight(e, w, shape...)
 		}
 	}
-	t, err := s.src.Tensor(full, shape...)
+	t, err := s.read(full, shape)
 	if err != nil {
 		return nil, err
 	}
-	return pack(tensor.To(s.engine, t), gated), nil
+	return pack(t, gated), nil
 }
 
 func pack(t *tensor.Tensor, gated bool) *tensor.Weight {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sowgen/sowgen/kernels"
 	"github.com/sowgen/sowgen/kernels/cuda"
 	"github.com/sowgen/sowgen/tensor"
 	"github.com/sowgen/sowgen/tensor/tensortest"
@@ -28,7 +29,14 @@ func network() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	linear := tensor.PackLinear(tensor.To(e, tensor.Full(0.5, 8, 8)))
+	linear, err := tensor.ReadWeight(e, stored(make([]float32, 64), kernels.F16), 8, 8)
+	if err != nil {
+		return err
+	}
+	bias, err := tensor.Read(e, stored(make([]float32, 8), kernels.F16), 8)
+	if err != nil {
+		return err
+	}
 	conv := tensor.PackConv(tensor.To(e, tensor.Full(0.5, 8, 8, 3, 3)))
 	regions := &tensor.Regions{Height: 2, Width: 2, Labels: []uint8{0, 0, 1, 1}, Rules: [][]tensor.Rule{{{}, {Target: 0.5}}, {{}, {}}}}
 	if _, err := e.Time(func() error { return nil }); err != nil {
@@ -37,7 +45,7 @@ func network() (err error) {
 	arena := tensor.Borrow(e)
 	x := arena.Enter(tensor.Full(1, 1, 2, 2, 8))
 	x = tensor.Conv2D(tensor.GroupNorm(x, nil, nil, 2, 1e-5), conv, tensor.Epilogue{}, 1, tensor.Pad(1))
-	tokens := tensor.Linear(tensor.Reshape(x, 1, 4, 8), linear, tensor.Epilogue{})
+	tokens := tensor.Linear(tensor.Reshape(x, 1, 4, 8), linear, tensor.Epilogue{Bias: bias})
 	tokens = tensor.Attention(tokens, tokens, tokens, tensor.AttnParams{Heads: 2, Regions: regions, Mass: make([]float32, 8)})
 	tokens = tensor.Add(tokens, tensor.Gather(tensor.Reshape(tokens, 4, 8), []int32{3, 2, 1, 0}))
 	arena.Return(&tokens)

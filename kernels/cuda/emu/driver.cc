@@ -24,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -48,10 +49,19 @@ struct Module {
     std::map<std::string, Function> functions;
 };
 
-// Event is when it was recorded: work is done when it is asked for.
+// Event is when it was recorded: work is done when it is asked for, but for copies.
 struct Event {
     std::chrono::steady_clock::time_point at;
     bool recorded = false;
+    long copies = 0; // those that were asked for before
+};
+
+// Copy is one from the host's memory that the GPU fetches by itself. It is made as late as on a GPU at the latest: what the program writes there
+// before it has waited comes to the device.
+struct Copy {
+    CUdeviceptr to;
+    const void* from;
+    size_t size;
 };
 
 struct Context {
@@ -59,6 +69,23 @@ struct Context {
     std::set<Module*> modules;
     std::set<int*> streams;
     std::set<Event*> events;
+    std::map<char*, size_t> pinned; // memory of the host
+    std::deque<Copy> copies;        // not made yet …
+    long copied = 0;                // … and how many were
+
+    // copy makes those that were asked for as the first so many.
+    void copy(long upto) {
+        for (; copied < upto && !copies.empty(); copied++) {
+            const Copy c = copies.front();
+            copies.pop_front();
+            memcpy(memory::at(c.to), c.from, c.size);
+        }
+    }
+    void copy() { copy(copied + static_cast<long>(copies.size())); }
+    bool fetches(const void* from) const {
+        const auto it = pinned.upper_bound(static_cast<char*>(const_cast<void*>(from)));
+        return it != pinned.begin() && from < std::prev(it)->first + std::prev(it)->second;
+    }
 };
 
 std::mutex lock;
@@ -240,13 +267,14 @@ CUresult CUDAAPI cuCtxDestroy(CUcontext which) {
     CUresult result = call.result ? call.result : static_cast<CUresult>(context->failed);
     char line[200];
     snprintf(line, sizeof line, "destroyed after calls %ld allocations %ld launches %ld, left %d allocations %zu modules %zu streams %zu events", calls, allocations,
-             launches, memory::count(context), context->modules.size(), context->streams.size(), context->events.size());
-    if (memory::count(context) + context->modules.size() + context->streams.size() + context->events.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
+             launches, memory::count(context) + static_cast<int>(context->pinned.size()), context->modules.size(), context->streams.size(), context->events.size());
+    if (memory::count(context) + context->pinned.size() + context->modules.size() + context->streams.size() + context->events.size() > 0 && !result) result = complain(CUDA_ERROR_ILLEGAL_STATE, line);
     note(line);
     memory::clear(context);
     for (Module* m : context->modules) delete m;
     for (int* s : context->streams) delete s;
     for (Event* e : context->events) delete e;
+    for (const auto& p : context->pinned) free(p.first);
     contexts.erase(context);
     delete context;
     current = nullptr;
@@ -317,6 +345,7 @@ CUresult CUDAAPI cuStreamDestroy(CUstream stream) {
 
 CUresult CUDAAPI cuStreamSynchronize(CUstream stream) {
     CALL(true);
+    current->copy();
     return current->streams.count(reinterpret_cast<int*>(stream)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
@@ -342,12 +371,16 @@ CUresult CUDAAPI cuEventRecord(CUevent event, CUstream stream) {
     if (!current->events.count(e) || !current->streams.count(reinterpret_cast<int*>(stream))) return CUDA_ERROR_INVALID_HANDLE;
     e->at = std::chrono::steady_clock::now();
     e->recorded = true;
+    e->copies = current->copied + static_cast<long>(current->copies.size());
     return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuEventSynchronize(CUevent event) {
     CALL(true);
-    return current->events.count(reinterpret_cast<Event*>(event)) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+    Event* const e = reinterpret_cast<Event*>(event);
+    if (!current->events.count(e)) return CUDA_ERROR_INVALID_HANDLE;
+    current->copy(e->copies);
+    return CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuEventElapsedTime(float* milliseconds, CUevent begin, CUevent end) {
@@ -368,6 +401,7 @@ CUresult CUDAAPI cuMemAlloc(CUdeviceptr* address, size_t size) {
 
 CUresult CUDAAPI cuMemFree(CUdeviceptr address) {
     CALL(true);
+    current->copy();
     return memory::release(address, current) ? CUDA_SUCCESS : complain(CUDA_ERROR_INVALID_VALUE, "frees " + memory::describe(address - memory::host));
 }
 
@@ -378,9 +412,29 @@ CUresult CUDAAPI cuMemGetInfo(size_t* free, size_t* total) {
     return CUDA_SUCCESS;
 }
 
+CUresult CUDAAPI cuMemAllocHost(void** address, size_t size) {
+    CALL(true);
+    if (injected("alloc", ++allocations) || size == 0 || !(*address = malloc(size))) return CUDA_ERROR_OUT_OF_MEMORY;
+    current->pinned[static_cast<char*>(*address)] = size;
+    return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuMemFreeHost(void* address) {
+    CALL(true);
+    current->copy();
+    if (!current->pinned.erase(static_cast<char*>(address))) return CUDA_ERROR_INVALID_VALUE;
+    free(address);
+    return CUDA_SUCCESS;
+}
+
 CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t size, CUstream) {
     CALL(true);
     if (!memory::inside(to, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "copies to " + memory::describe(to - memory::host));
+    if (current->fetches(from)) {
+        current->copies.push_back({to, from, size});
+        return CUDA_SUCCESS;
+    }
+    current->copy();
     memcpy(memory::at(to), from, size);
     return CUDA_SUCCESS;
 }
@@ -388,6 +442,7 @@ CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void* from, size_t size
 CUresult CUDAAPI cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t size, CUstream) {
     CALL(true);
     if (!memory::inside(from, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "copies from " + memory::describe(from - memory::host));
+    current->copy();
     memcpy(to, memory::at(from), size);
     return CUDA_SUCCESS;
 }
@@ -395,6 +450,7 @@ CUresult CUDAAPI cuMemcpyDtoHAsync(void* to, CUdeviceptr from, size_t size, CUst
 CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t size, CUstream) {
     CALL(true);
     if (!memory::inside(to, size, current)) return complain(CUDA_ERROR_INVALID_VALUE, "clears " + memory::describe(to - memory::host));
+    current->copy();
     memset(memory::at(to), value, size);
     return CUDA_SUCCESS;
 }
@@ -424,6 +480,7 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction function, unsigned gx, unsigned gy, u
     for (const Module* m : current->modules)
         if (m->functions.count(f->name) && &m->functions.at(f->name) == f) home = m;
     if (!home) return CUDA_ERROR_INVALID_HANDLE;
+    current->copy();
     if (getenv("SOWGEN_EMULATOR_IDLE")) return CUDA_SUCCESS;
     current->failed = run({f->name.c_str(), f->entry, home->object, {gx, gy, gz}, {bx, by, bz}, shared, slots});
     return CUDA_SUCCESS;

@@ -38,7 +38,7 @@ func checks(file string) ([]check, error) {
 		"math.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),
 		"norm.cu":            norm(),
-		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/^f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}},
+		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/^f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}, {"pack", "", suiteTests, "TestStoredOnAGPU"}},
 		"picture.cuh":        append(product("conv", "f32"), product("conv", "f16")...),
 		"product_f32.cuh":    append(product("gemm", "f32"), product("conv", "f32")...),
 		"product_half.cuh":   append(product("gemm", "f16"), product("conv", "f16")...),
