@@ -33,6 +33,7 @@ func launches() []Launch {
 		}
 	}
 	all = append(all, GroupNorm{2, 4096, 320, 32, 1e-5}.Launches(256, 512, 768, 0, 0, 1024)...)
+	all = append(all, GroupNorm{2, 64, 1280, 32, 1e-5}.Launches(256, 512, 768, 0, 0, 1024)...)
 	all = append(all,
 		ScaleChannels(256, 512, 768, 1024, 2, 4096, 320, true), LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),

@@ -342,7 +342,8 @@ func (s suite) groupNorm(t *testing.T) {
 		groups int
 	}{
 		{[]int{1, 4}, 4}, {[]int{2, 3, 8}, 2}, {[]int{2, 7, 13, 6}, 3}, {[]int{1, 13, 7, 77}, 7}, {[]int{3, 5, 5, 33}, 1},
-		{[]int{1, 25, 41, 32}, 32}, // one place more than a multiple of what an engine may take at a time
+		{[]int{1, 25, 41, 32}, 32},                           // one place more than a multiple of what an engine may take at a time
+		{[]int{2, 37, 57, 40}, 4}, {[]int{1, 3, 2, 2100}, 2}, // groups of ten, which fours do not fill, and very wide ones
 	} {
 		n, c := test.shape[0], test.shape[len(test.shape)-1]
 		area := product(test.shape) / n
@@ -358,7 +359,7 @@ func (s suite) groupNorm(t *testing.T) {
 }
 
 func (s suite) layerNorm(t *testing.T) {
-	for _, shape := range [][]int{{1}, {7}, {3, 13}, {2, 31, 77}, {33, 320}, {3, 1}} {
+	for _, shape := range [][]int{{1}, {7}, {3, 13}, {2, 31, 77}, {33, 320}, {2, 1284}, {3, 1}} {
 		c := shape[len(shape)-1]
 		s.norm(t, shape, fmt.Sprint(shape), func(x, gamma, beta []float32, silu bool) result {
 			return normalise(x, gamma, beta, c, len(x)/c, func(i int) int { return i / c }, 1e-5, false)
