@@ -27,7 +27,7 @@ type placed struct {
 	mask *image.Gray     // of the box's size, 255 is kept
 }
 
-// grey is the colour of what is not there yet (COW §3.1).
+// grey is the colour of what is discarded, and unless [Params].CanvasGrey says otherwise of what is not there yet (COW §3.1).
 var grey = color.NRGBA{128, 128, 128, 255}
 
 // check reports a condition that cannot be used.
@@ -141,11 +141,11 @@ func over(v, alpha uint8) uint8 {
 	return uint8((int(v)*int(alpha) + int(grey.R)*(255-int(alpha)) + 127) / 255)
 }
 
-// canvas returns the grey canvas with every condition pasted on it, and the mask of what is kept.
-func canvas(width, height int, conditions []*placed) (*image.NRGBA, *image.Gray) {
+// canvas returns the empty canvas with every condition pasted on it, and the mask of what is kept.
+func canvas(width, height int, empty color.NRGBA, conditions []*placed) (*image.NRGBA, *image.Gray) {
 	r := image.Rect(0, 0, width, height)
 	img, mask := image.NewNRGBA(r), image.NewGray(r)
-	draw.Draw(img, r, image.NewUniform(grey), image.Point{}, draw.Src)
+	draw.Draw(img, r, image.NewUniform(empty), image.Point{}, draw.Src)
 	for _, c := range conditions {
 		for y := range c.box.Dy() {
 			for x := range c.box.Dx() {

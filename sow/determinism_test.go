@@ -267,6 +267,7 @@ func TestRefuses(t *testing.T) {
 		"late-overwrite": func(r *Request) { r.Params.LateOverwrite = "never" },
 		"inversion":      func(r *Request) { r.Params.Inversion = "ref018" },
 		"start":          func(r *Request) { r.Params.Start = "grey" },
+		"canvas-grey":    func(r *Request) { r.Params.CanvasGrey = 256 },
 		"blend":          func(r *Request) { r.Params.Blend = "glue" },
 		"box":            func(r *Request) { r.Conditions[0].Box = image.Rect(100, 0, 164, 64) },
 		"mask":           func(r *Request) { r.Conditions[0].Mask = image.NewGray(image.Rect(0, 0, 64, 64)) },

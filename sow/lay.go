@@ -11,9 +11,10 @@ import (
 
 // Laid is the conditions of a request at their places on the canvas: what a picture is measured by.
 type Laid struct {
-	Canvas   *image.NRGBA // with the conditions on it, grey elsewhere
+	Canvas   *image.NRGBA // with the conditions on it, grey (128) elsewhere
 	Returned *image.NRGBA // the same, as the VAE alone gives the conditions back: what a picture can reach before any blend
 	Mask     *image.Gray  // 255 where a condition is kept
+	Grey     uint8        // of the empty canvas that a picture grows on: Params.CanvasGrey
 	Plan     plan.Plan
 }
 
@@ -34,8 +35,8 @@ func (p *Pipeline) Lay(ctx context.Context, req Request) (_ *Laid, err error) {
 	if _, err := r.encodeConditions(ctx); err != nil {
 		return nil, fmt.Errorf("sow: %w", err)
 	}
-	l := &Laid{Plan: r.plan}
-	l.Canvas, l.Mask = canvas(r.Width, r.Height, r.conditions)
-	l.Returned, _ = canvas(r.Width, r.Height, r.returned)
+	l := &Laid{Plan: r.plan, Grey: uint8(r.CanvasGrey)}
+	l.Canvas, l.Mask = canvas(r.Width, r.Height, grey, r.conditions)
+	l.Returned, _ = canvas(r.Width, r.Height, grey, r.returned)
 	return l, nil
 }

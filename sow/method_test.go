@@ -80,7 +80,7 @@ func onCanvas(t *testing.T, p *Pipeline, c heldOut) (*image.NRGBA, *image.Gray) 
 	box := image.Rect(w/4, 0, w/4+w/2, h/2)
 	at, err := (&Condition{Picture: c.face}).place(c.mask, box)
 	require.NoError(t, err)
-	return canvas(w, h, []*placed{at})
+	return canvas(w, h, grey, []*placed{at})
 }
 
 // TestCyclesGrowTheScene: without cycles the canvas stays grey; ten make the scene of the text and keep the head within 4 dB of what the
@@ -100,7 +100,7 @@ func TestCyclesGrowTheScene(t *testing.T) {
 				scene += 1 / n
 			}
 			_, mask := onCanvas(t, p, c)
-			ring += eval.GreyRing(r.Image, mask) / n
+			ring += eval.GreyRing(r.Image, mask, uint8(p.Defaults.CanvasGrey)) / n
 			psnr += float64(r.Report.Kept.Decoded) / n
 			ceiling += float64(r.Report.Kept.Ceiling) / n
 		}

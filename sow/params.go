@@ -70,7 +70,8 @@ type Params struct {
 
 	Inversion     sampler.Levels `json:"inversion"`
 	Start         Start          `json:"start"`
-	Overwrite     bool           `json:"overwrite"` // false: the condition is nowhere laid over the latents, which shows what that is for
+	CanvasGrey    int            `json:"canvas_grey"` // level of the empty canvas, 0 … 255
+	Overwrite     bool           `json:"overwrite"`   // false: the condition is nowhere laid over the latents, which shows what that is for
 	LateOverwrite LateOverwrite  `json:"late_overwrite"`
 
 	Negative string `json:"negative"` // what guidance leads away from, in the cycles (without cycles: everywhere)
@@ -89,7 +90,7 @@ func DefaultParams() Params {
 		Method: SOW, Width: 512, Height: 512, Steps: 10, Cycles: 10,
 		Guidance: 7.5, MaskedGuidance: true, EtaCycle: 1, EtaFinal: 0.1,
 		Replace: 0.5, Back: 0.7, Late: 0.4,
-		Inversion: sampler.Aligned, Start: StartSeed, Overwrite: true, LateOverwrite: Once,
+		Inversion: sampler.Aligned, Start: StartSeed, CanvasGrey: 128, Overwrite: true, LateOverwrite: Once,
 		Negative:   "a bad quality and low resolution image,extra fingers,deformed hands",
 		Suppress:   "human face",
 		Diverse:    "a high quality and colorful image",
@@ -167,6 +168,9 @@ func (p *Params) Validate(factor int) error {
 	}
 	if p.Start != StartSeed && p.Start != StartNoise {
 		return badParam("start", p.Start, "want seed or noise")
+	}
+	if p.CanvasGrey < 0 || p.CanvasGrey > 255 {
+		return badParam("canvas-grey", p.CanvasGrey, "want 0 … 255")
 	}
 	if p.Inversion != sampler.Aligned && p.Inversion != sampler.Ref017 {
 		return badParam("inversion", p.Inversion, "want aligned or ref017")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 	"slices"
 	"time"
@@ -290,7 +291,8 @@ func (r *run) plant(ctx context.Context) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, _ := canvas(r.Width, r.Height, r.conditions)
+	empty := uint8(r.CanvasGrey)
+	whole, _ := canvas(r.Width, r.Height, color.NRGBA{empty, empty, empty, 255}, r.conditions)
 	x, _, err := r.encodePicture(ctx, whole)
 	if err != nil {
 		return nil, err
@@ -385,8 +387,8 @@ func (r *run) encodeConditions(ctx context.Context) (seeds []*tensor.Tensor, err
 			return nil, err
 		}
 	}
-	whole, mask := canvas(r.Width, r.Height, r.conditions)
-	alone, _ := canvas(r.Width, r.Height, r.returned)
+	whole, mask := canvas(r.Width, r.Height, grey, r.conditions)
+	alone, _ := canvas(r.Width, r.Height, grey, r.returned)
 	r.report.Kept = &Kept{Ceiling: Decibel(picture.PSNR(alone, whole, mask))}
 	return seeds, nil
 }

@@ -88,7 +88,7 @@ func (r *run) blend(img *image.NRGBA) (*image.NRGBA, error) {
 	if len(r.conditions) == 0 {
 		return img, nil
 	}
-	whole, mask := canvas(r.Width, r.Height, r.conditions)
+	whole, mask := canvas(r.Width, r.Height, grey, r.conditions)
 	r.report.Kept.Decoded = Decibel(picture.PSNR(img, whole, mask))
 	blended, err := r.Blend.Apply(img, whole, mask, image.Point{})
 	if err != nil {

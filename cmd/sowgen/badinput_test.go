@@ -48,6 +48,7 @@ func TestAbsurdFlags(t *testing.T) {
 		"inversion":          {"", "ref018"},
 		"late-overwrite":     {"", "never"},
 		"start":              {"", "grey"},
+		"canvas-grey":        {"", "-1", "256", "abc", "1.5"},
 		"overwrite":          {"", "never"},
 		"blend":              {"", "alpha"},
 		"size":               {"", "0x0", "128", "128x", "x128x128", "axb", "128x128x128", "-128x128", "100x100", "8x8", "99999999x8", "1000000x1000000", huge + "x8"},

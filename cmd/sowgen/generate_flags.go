@@ -72,6 +72,7 @@ func (g *generate) addFlags() {
 	fs.Float64Var(&p.Replace, "replace", p.Replace, "down to which node it reconstructs it")
 	fs.Float64Var(&p.Late, "late", p.Late, "at which node the condition is laid in for the last time")
 	fs.Var(choice[sow.Start]{&p.Start, []sow.Start{sow.StartSeed, sow.StartNoise}}, "start", "what the canvas grows from: the condition on grey, inverted, or noise (to see what the former is for)")
+	fs.IntVar(&p.CanvasGrey, "canvas-grey", p.CanvasGrey, "`N` level of that grey, 0 … 255: what grows comes out lighter on a lighter canvas")
 	fs.BoolVar(&p.Overwrite, "overwrite", p.Overwrite, "lay the condition over the latents after each step of the cycles; false: nowhere (to see what that is for)")
 	fs.Var(choice[sow.LateOverwrite]{&p.LateOverwrite, []sow.LateOverwrite{sow.Once, sow.Every}}, "late-overwrite", "… or at every node of the final phase: sharper")
 	fs.Var(choice[sampler.Levels]{&p.Inversion, []sampler.Levels{sampler.Aligned, sampler.Ref017}}, "inversion", "noise levels of the inversion: those DDIM samples at, or those of COW's published code")
@@ -199,7 +200,7 @@ func (g *generate) explain(err error) error {
 }
 
 // withoutCycles are the flags that are about cycles, and the rules of what is related.
-const withoutCycles = "cycles inversion-guidance masked-guidance suppress diverse target-mass neck-mass eta-cycle eta-final back replace late start overwrite late-overwrite inversion"
+const withoutCycles = "cycles inversion-guidance masked-guidance suppress diverse target-mass neck-mass eta-cycle eta-final back replace late start canvas-grey overwrite late-overwrite inversion"
 
 // idle are the flags that have no effect with a method.
 var idle = map[sow.Method]string{

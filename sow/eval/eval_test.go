@@ -62,14 +62,15 @@ func TestGreyRing(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 1.0, eval.GreyRing(img, mask))
+	require.Equal(t, 1.0, eval.GreyRing(img, mask, 128))
+	require.Zero(t, eval.GreyRing(img, mask, 150), "of another canvas")
 	for y := range 32 { // the upper half of the ring grows
 		for x := range 64 {
 			img.SetNRGBA(x, y, color.NRGBA{10, 200, 10, 255})
 		}
 	}
-	require.Equal(t, 0.5, eval.GreyRing(img, mask))
-	require.Zero(t, eval.GreyRing(img, image.NewGray(r)))
+	require.Equal(t, 0.5, eval.GreyRing(img, mask, 128))
+	require.Zero(t, eval.GreyRing(img, image.NewGray(r), 128))
 }
 
 func TestLoadProbeRefuses(t *testing.T) {

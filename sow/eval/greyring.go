@@ -2,17 +2,18 @@ package eval
 
 import "image"
 
-// ringWidth is how far around the condition [GreyRing] looks, in pixels; nearGrey how far from 128 still counts as grey.
+// ringWidth is how far around the condition [GreyRing] looks, in pixels; nearGrey how far from the canvas's level still counts as empty.
 const (
 	ringWidth = 12
 	nearGrey  = 16
 )
 
-// GreyRing returns the share, 0 … 1, of the pixels within 12 of what mask keeps (and not in it) that are still the grey of the empty canvas:
+// GreyRing returns the share, 0 … 1, of the pixels within 12 of what mask keeps (and not in it) that are still an empty canvas of that grey:
 // how much a picture has failed to grow. The ring is square; it is 0 where there is none. img and mask have one size.
-func GreyRing(img *image.NRGBA, mask *image.Gray) float64 {
+func GreyRing(img *image.NRGBA, mask *image.Gray, grey uint8) float64 {
 	b := mask.Bounds()
-	ring, grey := 0, 0
+	near := func(v uint8) bool { return int(v) > int(grey)-nearGrey && int(v) < int(grey)+nearGrey }
+	ring, empty := 0, 0
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
 			if mask.GrayAt(x, y).Y >= 128 || !keptWithin(mask, image.Pt(x, y)) {
@@ -20,14 +21,14 @@ func GreyRing(img *image.NRGBA, mask *image.Gray) float64 {
 			}
 			ring++
 			if v := img.NRGBAAt(x, y); near(v.R) && near(v.G) && near(v.B) {
-				grey++
+				empty++
 			}
 		}
 	}
 	if ring == 0 {
 		return 0
 	}
-	return float64(grey) / float64(ring)
+	return float64(empty) / float64(ring)
 }
 
 // keptWithin reports whether mask keeps a pixel within ringWidth of at.
@@ -42,5 +43,3 @@ func keptWithin(mask *image.Gray, at image.Point) bool {
 	}
 	return false
 }
-
-func near(v uint8) bool { return v > 128-nearGrey && v < 128+nearGrey }

@@ -34,9 +34,10 @@ type Face struct {
 
 // Laid is a condition at its place on the canvas: what a picture is measured by.
 type Laid struct {
-	Canvas   *image.NRGBA // with the condition on it, grey elsewhere
+	Canvas   *image.NRGBA // with the condition on it, grey (128) elsewhere
 	Returned *image.NRGBA // the same, as the VAE alone gives the condition back
 	Mask     *image.Gray  // what is kept
+	Grey     uint8        // of the empty canvas that the picture grew on
 	Head     *image.NRGBA // the canvas with all of the head on it, of which Mask keeps a part; nil: nothing is withheld
 	Withheld *image.Gray  // where the rest of the head is
 }
@@ -52,7 +53,7 @@ func (j *Judge) Measure(img *image.NRGBA, c *Case, at Laid) (Figures, error) {
 	f := Figures{}
 	f.kept(img, at)
 	f["seam"] = picture.BoundaryGradientRatio(img, at.Mask)
-	f["grey"] = GreyRing(img, at.Mask)
+	f["grey"] = GreyRing(img, at.Mask, at.Grey)
 	f["spill"] = Spill(img, at.Canvas, at.Mask, c.Skin)
 	if c.Skin != nil {
 		tone, seen := BodySkin(img, at.Mask)

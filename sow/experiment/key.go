@@ -18,7 +18,7 @@ import (
 // method, the planner, the benchmark's cases, the measures, the probe. A program of another version makes everything anew, one of the same goes on
 // from what another has left, whatever else was changed in between. TestVersion tells when it has to be raised; while a change is being tried,
 // [Lab].Again makes everything anew.
-const version = 2
+const version = 3
 
 // origin is what everything in a lab is made with.
 type origin struct {

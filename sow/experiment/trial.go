@@ -66,7 +66,7 @@ func lay(ctx context.Context, p *sow.Pipeline, req sow.Request, c *eval.Case) (*
 	if err != nil {
 		return nil, err
 	}
-	at := &eval.Laid{Canvas: given.Canvas, Returned: given.Returned, Mask: given.Mask}
+	at := &eval.Laid{Canvas: given.Canvas, Returned: given.Returned, Mask: given.Mask, Grey: given.Grey}
 	if c.Head == nil {
 		return at, nil
 	}
