@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"math"
 	"slices"
 
 	"github.com/sowgen/sowgen/sow"
@@ -11,6 +12,9 @@ import (
 	"github.com/sowgen/sowgen/sow/eval/benchmark"
 	"github.com/sowgen/sowgen/sow/plan"
 )
+
+// every is the size of an experiment on all cases: on fewer, most of what tells settings of one method apart is lost in what tells heads apart.
+const every = math.MaxInt
 
 // cases returns the first cases of the benchmark's scenarios (none: all of them), for an experiment that is sized for so many.
 func (l *Lab) cases(sized int, scenarios ...string) ([]*eval.Case, error) {

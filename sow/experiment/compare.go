@@ -18,7 +18,7 @@ var compare = &Experiment{
 	Claim:   "SOW keeps the face that text only does not have, has less of a seam than a paste, and what grows takes after the face more than with inpainting and COW; it follows the text within 3 points of text only.",
 	factors: []string{"method"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) ([]treatment, error) {
-		cases, err := lab.cases(30)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}
@@ -36,13 +36,13 @@ var compare = &Experiment{
 		}
 		more("kept_psnr", "sow", "text", 1)
 		more("off seam", "sow", "paste", -1)
-		more("skin", "sow", "inpaint", 1)
-		more("skin", "sow", "cow", 1)
+		more("skin_all", "sow", "inpaint", 1)
+		more("skin_all", "sow", "cow", 1)
 		text := f.gain("probe_text", []string{"sow"}, []string{"text"})
 		f.check(text.Mean > -0.03, "text, sow less text only: %s", interval(text))
 		f.note("Off seam: how far the boundary gradient ratio is from that of heads in drawn scenes after the VAE, |ln(seam/%v)|. The whole benchmark in all its figures is sowgen eval.", naturalSeam)
-		f.show("kept_psnr", "kept_ssim", "seam", "off seam", "grey", "spill", "skin", "probe_head", "probe_text", "evaluations")
-		f.plot("skin", "method", "")
+		f.show("kept_psnr", "kept_ssim", "seam", "off seam", "grey", "spill", "skin_all", "probe_head", "probe_text", "evaluations")
+		f.plot("skin_all", "method", "")
 		f.plot("off seam", "method", "")
 		f.plot("probe_text", "method", "")
 	},

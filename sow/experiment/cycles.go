@@ -10,7 +10,7 @@ import (
 )
 
 // quality are the figures by which settings of one method are compared.
-var quality = []string{"kept_psnr", "grey", "spill", "skin", "probe_head", "probe_text"}
+var quality = []string{"kept_psnr", "grey", "spill", "skin_all", "probe_head", "probe_text"}
 
 var cycleNumbers = []int{0, 1, 2, 5, 10, 15, 20}
 
@@ -20,7 +20,7 @@ var cycles = &Experiment{
 	Claim:   "The empty canvas fills and the text comes through within 10 cycles, nothing changes for certain after, and the cost is linear in the cycles.",
 	factors: []string{"cycles"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) ([]treatment, error) {
-		cases, err := lab.cases(20, normal)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ var cycles = &Experiment{
 		f.show(append(quality, "evaluations")...)
 		f.plot("grey", "cycles", "")
 		f.plot("probe_text", "cycles", "")
-		f.plot("skin", "cycles", "")
+		f.plot("skin_all", "cycles", "")
 	},
 }
 

@@ -13,7 +13,7 @@ var eta = &Experiment{
 	Claim:   "Without fresh noise the picture grows slower.",
 	factors: []string{"eta", "cycles"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(16, normal)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}

@@ -14,7 +14,7 @@ var halfHead = &Experiment{
 	Claim:   "The unseen half is nearer to the truth the more it may read the kept one: blocked < none < a target mass of .5.",
 	factors: []string{"rule"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(40, normal)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}

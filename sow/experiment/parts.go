@@ -61,7 +61,7 @@ var parts = &Experiment{
 	Claim:   "Without each part the picture is worse in at least one measure for certain.",
 	factors: []string{"arm"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(20, normal)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}

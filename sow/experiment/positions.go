@@ -13,7 +13,7 @@ var positions = &Experiment{
 	Claim:   "No pair of nodes stands higher than the model's own for certain.",
 	factors: []string{"r", "b"}, unit: "case",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(14, normal)
+		cases, err := lab.cases(every, normal)
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ var tasks = &Experiment{
 	Claim:   "With a task's own numbers the text is followed better than with the normal ones where it wants the head otherwise, and the head is kept where it does not.",
 	factors: []string{"scenario", "method"}, unit: "head",
 	design: func(_ context.Context, lab *Lab) (all []treatment, err error) {
-		cases, err := lab.cases(36)
+		cases, err := lab.cases(every)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ var tasks = &Experiment{
 			text, kept := f.gain("probe_text", []string{s, asTask}, []string{s, asNormal}), f.gain("kept_psnr", []string{s, asTask}, []string{s, asNormal})
 			f.check(text.Low > 0, "%s: text, %s less normal numbers: %s; kept %s dB", s, asTask, interval(text), interval(kept))
 		}
-		f.show("kept_psnr", "skin", "probe_head", "probe_text", "probe_text_style")
+		f.show("kept_psnr", "skin_all", "probe_head", "probe_text", "probe_text_style")
 		f.plot("probe_text", "scenario", "method")
 		f.plot("kept_psnr", "scenario", "method")
 	},
