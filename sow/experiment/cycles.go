@@ -40,9 +40,11 @@ var cycles = &Experiment{
 				f.check(within(after), "flat after 10: %s, %s cycles less 10: %s", title(figure), n, interval(after))
 			}
 		}
-		for _, figure := range quality {
-			if before := f.gain(figure, []string{"10"}, []string{"5"}); !within(before) {
-				f.note("Not flat yet at 5: %s, 10 cycles less 5: %s.", title(figure), interval(before))
+		for _, n := range []string{"1", "5"} {
+			for _, figure := range quality {
+				if before := f.gain(figure, []string{"10"}, []string{n}); !within(before) {
+					f.note("Not flat yet at %s: %s, 10 cycles less %s: %s.", n, title(figure), n, interval(before))
+				}
 			}
 		}
 		cost := func(n string) float64 { return f.mean("evaluations", n).Mean }

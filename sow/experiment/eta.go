@@ -34,6 +34,8 @@ var eta = &Experiment{
 			f.check(grey.Low > 0, "after %s cycles more grey is left at eta 0: by %s", n, interval(grey))
 			f.check(text.High < 0, "after %s cycles less of the text is there at eta 0: by %s", n, interval(text))
 		}
+		first := func(figure string) string { return interval(f.gain(figure, []string{"0", "1"}, []string{"1", "1"})) }
+		f.note("After the first cycle, eta 0 less eta 1: grey left %s, text %s, kept %s dB.", first("grey"), first("probe_text"), first("kept_psnr"))
 		f.show(quality...)
 		f.plot("grey", "cycles", "eta")
 		f.plot("probe_text", "cycles", "eta")

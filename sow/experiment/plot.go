@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"slices"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -89,7 +90,11 @@ func (p *curve) draw(f *Findings) (*plot.Plot, error) {
 	}
 	at, numbers := along(places)
 	if !numbers {
-		out.NominalX(places...)
+		words := make([]string, len(places)) // below each other: side by side those of two places would touch
+		for i, place := range places {
+			words[i] = strings.ReplaceAll(place, " ", "\n")
+		}
+		out.NominalX(words...)
 		out.X.Min, out.X.Max = -0.5, float64(len(places))-0.5
 	}
 	if by < 0 {
