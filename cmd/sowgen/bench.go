@@ -59,7 +59,8 @@ func (a *app) benchCommand() *cobra.Command {
 that Stable Diffusion gives it, and the networks: an evaluation of the UNet at 64×64 and 32×32 latents for one, two
 and four prompts, the VAE at 512×512 pixels, the text encoder. Without flags that takes a minute or two, of a model of
 Stable Diffusion 2.1's size with random weights. Whole COW pictures are measured if --only names them: of 512×512
-(cow-512; cow-512-c1 has one cycle instead of ten) and of 128×128 (cow-128), reading the networks as generate does.
+(cow-512; cow-512-c1 has one cycle instead of ten) and of 128×128 (cow-128), reading the networks as generate does,
+or, cow-512-warm, by a program that keeps them; cow-networks is reading them alone.
 
 Of each, the fastest of a few runs counts: processor seconds of all threads together, wall seconds, and the
 floating-point operations of the textbook's algorithm, whether or not fewer were done; so percent of the roof, which

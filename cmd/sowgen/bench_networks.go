@@ -49,10 +49,11 @@ func (b *bench) networks() ([]benchmark, error) {
 	for _, picture := range []struct {
 		name         string
 		side, cycles int
-	}{{"cow-128", 128, 10}, {"cow-512-c1", 512, 1}, {"cow-512", 512, 10}} {
-		all = append(all, b.cow(picture.name, picture.side, picture.cycles, &text, &autoencoder, &network))
+		warm         bool
+	}{{"cow-128", 128, 10, false}, {"cow-512-c1", 512, 1, false}, {"cow-512", 512, 10, false}, {"cow-512-warm", 512, 10, true}} {
+		all = append(all, b.cow(picture.name, picture.side, picture.cycles, picture.warm, &text, &autoencoder, &network))
 	}
-	return all, nil
+	return append(all, b.reading()), nil
 }
 
 // load returns the network that the benchmark before had, or another from folder dir.
@@ -113,8 +114,11 @@ const (
 	cowPrompts   = 5 // the prompt, nothing, and what the cycles lead away from and to
 )
 
-// cow is a whole picture: what grows around a condition.
-func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencoder *vae.Config, network *unet.Config) benchmark {
+// lasting is a pipeline that keeps its networks.
+type lasting struct{ *sow.Pipeline }
+
+// cow is a whole picture: what grows around a condition. A warm one has its networks, another reads each when it is its turn.
+func (b *bench) cow(name string, side, cycles int, warm bool, text *clip.Config, autoencoder *vae.Config, network *unet.Config) benchmark {
 	cells, tokens := side/autoencoder.Factor(), text.MaxPositionEmbeddings
 	flop := cowPrompts*text.FLOP(tokens) + float64(cowCanvas+cowCycle*cycles)*network.FLOP(cells, cells, tokens) +
 		cowCondition*network.FLOP(cells/2, cells/2, tokens)
@@ -122,13 +126,36 @@ func (b *bench) cow(name string, side, cycles int, text *clip.Config, autoencode
 		flop += autoencoder.EncodeFLOP(side, side) + autoencoder.DecodeFLOP(side, side)
 	}
 	return benchmark{name, flop, true, func(ctx context.Context) (func(context.Context) error, error) {
+		draw := func(ctx context.Context, p *sow.Pipeline) error {
+			_, err := p.Generate(ctx, cowRequest(side, cycles))
+			return err
+		}
+		if warm {
+			p, err := load(ctx, b, ".", b.open)
+			return func(ctx context.Context) error { return draw(ctx, p.Pipeline) }, err
+		}
 		p, err := load(ctx, b, ".", func(fsys fs.FS, _ string, e tensor.Engine) (*sow.Pipeline, error) {
 			return sow.OpenFS(fsys, b.model, sow.On(e), sow.LowMemory())
 		})
+		return func(ctx context.Context) error { return draw(ctx, p) }, err
+	}}
+}
+
+// open reads all networks.
+func (b *bench) open(fsys fs.FS, _ string, e tensor.Engine) (lasting, error) {
+	p, err := sow.OpenFS(fsys, b.model, sow.On(e))
+	return lasting{p}, err
+}
+
+// reading is how long it takes to have the networks, and to let go of them.
+func (b *bench) reading() benchmark {
+	return benchmark{"cow-networks", 0, true, func(context.Context) (func(context.Context) error, error) {
+		b.held = nil
 		return func(ctx context.Context) error {
-			_, err := p.Generate(ctx, cowRequest(side, cycles))
+			_, err := unlessDone(ctx, func() (lasting, error) { return b.open(b.fsys, ".", b.engine) })
+			b.rest()
 			return err
-		}, err
+		}, nil
 	}}
 }
 
