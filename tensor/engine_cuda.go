@@ -236,16 +236,20 @@ func (ep Epilogue) onGPU() cuda.Epilogue {
 // Linear implements [Engine].
 func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	p := w.Packed.(*packed)
-	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout}
-	e.launch("Linear", l.Launch(onGPU(dst), onGPU(x), p.at, ep.onGPU()))
+	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.launch("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, e.work("Linear", l.Scratch()), ep.onGPU())...)
 }
 
 // Conv2D implements [Engine].
 func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 	p, s, o := w.Packed.(*packed), x.Shape(), dst.Shape()
 	c := cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
-		OH: o[1], OW: o[2], Format: p.layout.Format}
-	e.launch("Conv2D", c.Launch(onGPU(dst), onGPU(x), p.at, ep.onGPU()))
+		OH: o[1], OW: o[2], Format: p.layout.Format, On: e.device.Hardware}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.launch("Conv2D", c.Launches(onGPU(dst), onGPU(x), p.at, e.work("Conv2D", c.Scratch()), ep.onGPU())...)
 }
 
 // GroupScales implements [Engine].

@@ -1,17 +1,22 @@
 // convert.cu: from and to the formats of 16 bits. Widening is exact; narrowing rounds to nearest even.
 #include "half.cuh"
 
+// narrow is dst[r, j] = x[r, j] for x [rows, columns] and dst [rows, pitch], which has zeros behind the columns: rows begin at multiples of 16 bytes, as the
+// products want them.
 template <class Format>
-__device__ __forceinline__ void narrow(uint16* dst, const float* x, uint32 n) {
-    uint32 done = 0;
-    if (aligned16(x) && (reinterpret_cast<uint64>(dst) & 7) == 0) { // four at a time, as far as there are four
-        done = n / 4 * 4;
-        for (uint32 i = global_thread(); i < n / 4; i += global_threads()) {
-            const float4 v = load4(x + 4 * i);
-            *reinterpret_cast<uint2*>(dst + 4 * i) = make_uint2(Format::pair(v.x, v.y), Format::pair(v.z, v.w));
+__device__ __forceinline__ void narrow(uint16* dst, const float* x, uint32 rows, uint32 columns, uint32 pitch) {
+    const uint32 n = rows * pitch;
+    if (columns == pitch && aligned16(x)) { // eight at a time
+        for (uint32 i = global_thread(); i < n / 8; i += global_threads()) {
+            const float4 v = load4(x + 8 * i), w = load4(x + 8 * i + 4);
+            *reinterpret_cast<uint4*>(dst + 8 * i) = make_uint4(Format::pair(v.x, v.y), Format::pair(v.z, v.w), Format::pair(w.x, w.y), Format::pair(w.z, w.w));
         }
+        return;
     }
-    for (uint32 i = done + global_thread(); i < n; i += global_threads()) dst[i] = Format::of(x[i]);
+    for (uint32 i = global_thread(); i < n; i += global_threads()) {
+        const uint32 r = i / pitch, j = i % pitch;
+        dst[i] = j < columns ? Format::of(x[r * columns + j]) : 0;
+    }
 }
 
 template <class Format>
@@ -27,8 +32,12 @@ __device__ __forceinline__ void widen(float* dst, const uint16* x, uint32 n) {
     for (uint32 i = done + global_thread(); i < n; i += global_threads()) dst[i] = Format::value(x[i]);
 }
 
-// f32_to_f16 and the others are dst[i] = x[i] for i < n.
-extern "C" __global__ void __launch_bounds__(256) f32_to_f16(uint16* dst, const float* x, uint32 n) { narrow<F16>(dst, x, n); }
-extern "C" __global__ void __launch_bounds__(256) f32_to_bf16(uint16* dst, const float* x, uint32 n) { narrow<BF16>(dst, x, n); }
+extern "C" __global__ void __launch_bounds__(256) f32_to_f16(uint16* dst, const float* x, uint32 rows, uint32 columns, uint32 pitch) {
+    narrow<F16>(dst, x, rows, columns, pitch);
+}
+extern "C" __global__ void __launch_bounds__(256) f32_to_bf16(uint16* dst, const float* x, uint32 rows, uint32 columns, uint32 pitch) {
+    narrow<BF16>(dst, x, rows, columns, pitch);
+}
+// f16_to_f32 and the other are dst[i] = x[i] for i < n.
 extern "C" __global__ void __launch_bounds__(256) f16_to_f32(float* dst, const uint16* x, uint32 n) { widen<F16>(dst, x, n); }
 extern "C" __global__ void __launch_bounds__(256) bf16_to_f32(float* dst, const uint16* x, uint32 n) { widen<BF16>(dst, x, n); }

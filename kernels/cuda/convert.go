@@ -20,9 +20,18 @@ func (f Format) Size() int {
 	return 2
 }
 
-// Narrow is n float32 at x rounded to F16 or BF16.
-func (f Format) Narrow(dst, x Pointer, n int) Launch {
-	return Launch{"convert", "f32_to_" + f.String(), spread((count(n) + 3) / 4), Dim{threads, 1, 1}, 0, params(dst, x, count(n)), Work{Floats: 1.5 * float64(n)}}
+// Narrow is x [rows, columns] rounded to F16 or BF16, as the products read it: rows begin pitch(columns) numbers apart, with zeros between.
+func (f Format) Narrow(dst, x Pointer, rows, columns int) Launch {
+	pitch, n := f.pitch(columns), float64(rows*columns)
+	count(rows, columns)
+	return Launch{"convert", "f32_to_" + f.String(), spread((count(rows, pitch) + 7) / 8), Dim{threads, 1, 1}, 0, params(
+		dst, x, count(rows), count(columns), count(pitch)), Work{Floats: 1.5 * n}}
+}
+
+// pitch is n filled up to 16 bytes.
+func (f Format) pitch(n int) int {
+	step := 16 / f.Size()
+	return ceilDiv(n, step) * step
 }
 
 // Widen is n numbers of F16 or BF16 at x as float32.
@@ -42,11 +51,16 @@ type Packed struct {
 // K is the inner index of the products.
 func (p Packed) K() int { return p.In * p.Taps }
 
-// Pitch is the numbers from row to row: they begin at multiples of 16 bytes.
-func (p Packed) Pitch() int {
-	step := 16 / p.Format.Size()
-	return ceilDiv(p.K(), step) * step
+// wide is the numbers from tap to tap: in 16 bits those of a tap, too, begin at multiples of 16 bytes.
+func (p Packed) wide() int {
+	if p.Format == F32 {
+		return p.In
+	}
+	return p.Format.pitch(p.In)
 }
+
+// Pitch is the numbers from row to row: they begin at multiples of 16 bytes.
+func (p Packed) Pitch() int { return p.Format.pitch(p.wide() * p.Taps) }
 
 // Bytes is the memory that it takes.
 func (p Packed) Bytes() int { return p.Out * p.Pitch() * p.Format.Size() }
@@ -58,5 +72,5 @@ func (p Packed) Launch(dst, w Pointer) Launch { return p.LaunchFrom(F32, dst, w)
 func (p Packed) LaunchFrom(stored Format, dst, w Pointer) Launch {
 	work := Work{Weight: float64(p.Out*p.K()*stored.Size() + p.Bytes())}
 	return Launch{"pack", "pack_" + p.Format.String(), spread(count(p.Out, p.Pitch())), Dim{threads, 1, 1}, 0, params(
-		dst, w, uint32(stored), count(p.Out), count(p.In), count(p.Taps), count(p.Pitch()), p.Gated), work}
+		dst, w, uint32(stored), count(p.Out), count(p.In), count(p.wide()), count(p.Taps), count(p.Pitch()), p.Gated), work}
 }

@@ -1,9 +1,17 @@
 // epilogue.cuh is what happens to a product on its way to memory.
 #pragma once
 #include "math.cuh"
+#include "rows.cuh"
 
 // Act is what an epilogue applies to a product. The first four have the numbers of kernels.Activation.
 enum Act { NO_ACT, SILU, GELU, QUICK_GELU, GEGLU };
+
+__device__ __forceinline__ float activated(float x, uint32 act) {
+    if (act == SILU) return silu(x);
+    if (act == GELU) return gelu(x);
+    if (act == QUICK_GELU) return quick_gelu(x);
+    return x;
+}
 
 // Epilogue stores a product [m, n]: dst = act(product + bias) + residual. bias [n] and residual, laid out like dst, may be null; residual
 // may be dst. Rows of dst begin ldd elements apart.
@@ -17,44 +25,42 @@ struct Epilogue {
     uint32 m, n, ldd;
     uint32 act;
 
-    // store writes the columns from column on, four or (COUNT) two of them, at once where they are all there and lie well. It is a call: a
-    // thread has a dozen of them after an inner loop of thousands of steps, and its code in each place would be most of the kernel.
-    template <int COUNT>
-    __device__ __noinline__ void store(uint32 row, uint32 column, float4 product) const {
-        if (row >= m) return;
-        float v[4] = {product.x, product.y, product.z, product.w};
+    // part is that of a block's part of the inner index: what it has summed up, as it is, to parts [part, m, n].
+    static __device__ __forceinline__ Epilogue part(float* parts, uint32 m, uint32 n) {
+        return Epilogue{parts + static_cast<uint64>(blockIdx.z) * m * n, nullptr, nullptr, m, n, n, NO_ACT};
+    }
+
+    // put writes four columns from column on, at once where they are all there and lie well.
+    __device__ __forceinline__ void put(uint32 row, uint32 column, float4 product) const {
+        if (row >= m || column >= n) return;
+        const float v[4] = {product.x, product.y, product.z, product.w};
         if (act == GEGLU) {
             UNROLL
-            for (int j = 0; j < COUNT; j += 2) {
+            for (int j = 0; j < 4; j += 2) {
                 if (column + j >= n) continue;
                 const uint32 to = (column + j) / 2;
-                if (bias) {
-                    v[j] += bias[to];
-                    v[j + 1] += bias[n / 2 + to];
-                }
-                dst[static_cast<uint64>(row) * ldd + to] = v[j] * gelu(v[j + 1]);
+                dst[static_cast<uint64>(row) * ldd + to] = (v[j] + (bias ? bias[to] : 0)) * gelu(v[j + 1] + (bias ? bias[n / 2 + to] : 0));
             }
             return;
         }
         const uint64 at = static_cast<uint64>(row) * ldd + column;
-        UNROLL
-        for (int j = 0; j < COUNT; j++) {
-            if (column + j >= n) continue;
-            if (bias) v[j] += bias[column + j];
-            if (act == SILU) v[j] = silu(v[j]);
-            if (act == GELU) v[j] = gelu(v[j]);
-            if (act == QUICK_GELU) v[j] = quick_gelu(v[j]);
-            if (residual) v[j] += residual[at + j];
-        }
-        if (column + COUNT <= n && reinterpret_cast<uint64>(dst + at) % (4 * COUNT) == 0) {
-            if (COUNT == 4)
-                store4(dst + at, make_float4(v[0], v[1], v[2], v[3]));
-            else
-                *reinterpret_cast<float2*>(dst + at) = make_float2(v[0], v[1]);
+        const uint32 count = n - column; // of the columns that there are
+        const bool wide = aligned16(dst + at) && aligned16(bias + column) && aligned16(residual + at);
+        const float4 shift = bias ? quad(bias + column, 0, count, wide) : make_float4(0, 0, 0, 0);
+        const float4 more = residual ? quad(residual + at, 0, count, wide) : make_float4(0, 0, 0, 0);
+        const float4 y = make_float4(activated(v[0] + shift.x, act) + more.x, activated(v[1] + shift.y, act) + more.y, activated(v[2] + shift.z, act) + more.z,
+                                     activated(v[3] + shift.w, act) + more.w);
+        if (wide && count >= 4) {
+            store4(dst + at, y);
             return;
         }
+        const float each[4] = {y.x, y.y, y.z, y.w};
         UNROLL
-        for (int j = 0; j < COUNT; j++)
-            if (column + j < n) dst[at + j] = v[j];
+        for (uint32 j = 0; j < 4; j++)
+            if (j < count) dst[at + j] = each[j];
     }
+
+    // store is put as a call: a thread of product_f32 has a dozen of them after an inner loop of thousands of steps, and its code in each place
+    // would be most of the kernel.
+    __device__ __noinline__ void store(uint32 row, uint32 column, float4 product) const { put(row, column, product); }
 };

@@ -47,11 +47,26 @@ func (g Gemm) Launch(dst, a, b Pointer, ep Epilogue) Launch {
 type Linear struct {
 	Rows int
 	W    Packed
+	On   Hardware // the GPU that it is for, which decides how it is cut into blocks; unset, a large one
 }
 
-// Launch is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue; dst is [rows, out/2] for a gated w, which has
+// Scratch is the number of float32 that Launches wants to work in.
+func (l Linear) Scratch() int {
+	if l.W.Format == F32 {
+		return 0
+	}
+	return l.half().scratch(l.Rows * l.W.Pitch())
+}
+
+func (l Linear) half() half { return newHalf(l.W.Format, l.Rows, l.W.Out, l.W.Pitch(), l.On) }
+
+// Launches is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue; dst is [rows, out/2] for a gated w, which has
 // no other activation and no residual. In a format of 16 bits x is rounded to it and the sums are in float32. dst must not overlap x.
-func (l Linear) Launch(dst, x, w Pointer, ep Epilogue) Launch {
+func (l Linear) Launches(dst, x, w, scratch Pointer, ep Epilogue) []Launch {
+	return l.launches(dst, x, w, scratch, ep, l.half())
+}
+
+func (l Linear) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Launch {
 	ldd := l.W.Out
 	if l.W.Gated {
 		if ep.Act != kernels.None || ep.Residual != 0 {
@@ -60,26 +75,25 @@ func (l Linear) Launch(dst, x, w Pointer, ep Epilogue) Launch {
 		ldd, ep.Act = l.W.Out/2, geglu
 	}
 	if l.W.Format == F32 {
-		return Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch(), LdD: ldd}.Launch(dst, x, w, ep)
+		return []Launch{Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch(), LdD: ldd}.Launch(dst, x, w, ep)}
 	}
-	tile := tileFor(l.Rows, l.W.Out, 1)
-	count(l.Rows, l.W.K())
 	count(l.Rows, l.W.Out)
-	work := product(l.W.Format, l.Rows, l.W.K(), l.W.Out, l.Rows*l.W.K(), l.Rows*ldd, ep.residual(l.Rows*ldd))
-	work.Weight = float64(l.W.Bytes())
-	return Launch{"gemm", "gemm_" + l.W.Format.String() + "_" + tile.name, tile.grid(l.Rows, l.W.Out, 1), Dim{tile.halfThreads, 1, 1}, 0, params(
-		dst, x, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.K()), count(l.W.K()), count(l.W.Pitch()), count(ldd), uint32(ep.Act)), work}
+	numbers := l.Rows * l.W.K()
+	parts := h.parts(scratch, l.Rows*l.W.Pitch())
+	product := Launch{"gemm", h.kernel("gemm"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
+		dst, parts, scratch, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.Pitch()), count(ldd), uint32(ep.Act), count(h.steps)),
+		h.work(l.W, numbers, l.Rows*ldd, ep)}
+	return h.finish([]Launch{l.W.Format.Narrow(scratch, x, l.Rows, l.W.In), product}, dst, parts, ep, ldd)
 }
 
-// tile is the part of a product that a block of threads computes.
+// tile is the part of a product in float32 that a block of threads computes.
 type tile struct {
-	name        string // the end of the kernel's name
-	edge        int    // rows and columns
-	threads     int    // in float32
-	halfThreads int    // in a format of 16 bits
+	name    string // the end of the kernel's name
+	edge    int    // rows and columns
+	threads int
 }
 
-var largeTile, smallTile = tile{"128", 128, 256, 256}, tile{"64", 64, 64, 128}
+var largeTile, smallTile = tile{"128", 128, 256}, tile{"64", 64, 64}
 
 // tileFor chooses the tile for a product. The large one reads half as much for each number that it computes, but a product of few tiles
 // leaves multiprocessors idle: a GPU has about a hundred of them, and two large tiles, or four small ones, keep one busy.

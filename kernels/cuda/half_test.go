@@ -110,12 +110,18 @@ func TestFormats(t *testing.T) {
 		x[10+i] = math.Float32frombits(bits)
 	}
 	for _, f := range formats[1:] {
-		for _, n := range []int{1, 5, len(x)} {
-			narrow, wide := b.room(n), b.room(n)
-			b.Launch(f.Narrow(narrow, on(b, x), n), f.Widen(wide, narrow, n))
-			got, want := b.read(wide, n), f.rounded(x)
-			for i, v := range got {
-				require.True(t, v == want[i] || v != v && want[i] != want[i], "%v of %v: %v, want %v", f, x[i], v, want[i])
+		for _, s := range [][2]int{{1, 1}, {1, 1001}, {7, 143}, {40, 24}} { // rows, columns
+			rows, columns, pitch := s[0], s[1], (s[1]+7)/8*8
+			narrow, wide := b.room(rows*pitch/2), b.room(rows*pitch)
+			b.Launch(f.Narrow(narrow, on(b, x), rows, columns), f.Widen(wide, narrow, rows*pitch))
+			want := f.rounded(x)
+			for i, v := range b.read(wide, rows*pitch) {
+				if i%pitch >= columns {
+					require.Zero(t, v)
+					continue
+				}
+				at := i/pitch*columns + i%pitch
+				require.True(t, v == want[at] || v != v && want[at] != want[at], "%v of %v: %v, want %v", f, x[at], v, want[at])
 			}
 		}
 	}
@@ -136,32 +142,54 @@ func TestProducts(t *testing.T) {
 				x, w := f.rounded(b.random(s.N*s.H*s.W*s.C)), f.rounded(b.random(s.Out*s.C*s.KH*s.KW))
 				n := s.N * s.OutH() * s.OutW() * s.Out
 				ep := kernels.Epilogue{Bias: b.random(s.Out), Residual: b.random(n), Act: kernels.SiLUAct}
-				c := Conv{s.N, s.H, s.W, s.C, s.Out, s.KH, s.KW, s.Stride, s.PadTop, s.PadLeft, s.OutH(), s.OutW(), f}
+				c := Conv{s.N, s.H, s.W, s.C, s.Out, s.KH, s.KW, s.Stride, s.PadTop, s.PadLeft, s.OutH(), s.OutW(), f, Hardware{}}
 				packed, input, bias := b.room(c.Packed().Bytes()/4+1), on(b, x), on(b, ep.Bias)
 				b.Launch(c.Packed().Launch(packed, on(b, w)))
-				for i, tile := range []tile{smallTile, largeTile, smallTile, largeTile} { // large products have the large one
+				for i, launches := range b.ways(c, n/s.Out) {
 					dst, ep, on := b.room(n), ep, Epilogue{}
-					if i < 2 {
+					if i%2 == 0 {
 						require.NoError(b, Upload(b.Device, dst, ep.Residual)) // the residual may be dst
 						on = Epilogue{Bias: bias, Act: kernels.SiLUAct, Residual: dst}
 					} else {
 						ep = kernels.Epilogue{}
 					}
 					want := kerneltest.Conv2D(x, w, s, ep)
-					l := c.Launch(dst, input, packed, on)
-					require.True(t, strings.HasSuffix(l.Kernel, smallTile.name))
-					l.Kernel = strings.TrimSuffix(l.Kernel, smallTile.name) + tile.name
-					l.Grid, l.Block.X = tile.grid(n/s.Out, s.Out, 1), tile.halfThreads
-					if f == F32 {
-						l.Block.X = tile.threads
-					}
-					b.Launch(l)
+					b.Launch(launches(dst, input, packed, on)...)
 					roundings := float64(s.C*s.KH*s.KW + 12)
 					b.near(b.read(dst, n), want.Want, func(i int) float64 { return roundings * 0x1p-23 * want.Size[i] })
 				}
 			})
 		}
 	}
+}
+
+// ways is c on all tiles, twice each; in 16 bits also in two parts and in as many as there are. Large products have the large one of themselves.
+func (b bench) ways(c Conv, m int) (all []func(dst, x, w Pointer, ep Epilogue) []Launch) {
+	if c.Format == F32 {
+		for _, tile := range []tile{smallTile, smallTile, largeTile, largeTile} {
+			all = append(all, func(dst, x, w Pointer, ep Epilogue) []Launch {
+				l := c.Launches(dst, x, w, 0, ep)[0]
+				require.True(b, strings.HasSuffix(l.Kernel, smallTile.name))
+				l.Kernel = strings.TrimSuffix(l.Kernel, smallTile.name) + tile.name
+				l.Grid, l.Block.X = tile.grid(m, c.Out, 1), tile.threads
+				return []Launch{l}
+			})
+		}
+		return all
+	}
+	for _, tile := range halfTiles {
+		for _, split := range []int{1, 1, 2, 2, 99, 99} {
+			all = append(all, func(dst, x, w Pointer, ep Epilogue) []Launch {
+				h := newHalfOf(c.Format, m, c.Out, c.Packed().Pitch(), tile, split)
+				if c.own() {
+					l := Linear{m, c.Packed(), Hardware{}}
+					return l.launches(dst, x, w, b.room(h.scratch(l.Rows*l.W.Pitch())), ep, h)
+				}
+				return c.launches(dst, x, w, b.room(h.scratch(c.N*c.H*c.W*c.Packed().wide())), ep, h)
+			})
+		}
+	}
+	return all
 }
 
 // TestActivations: each in the epilogue, and the gate of a gated weight, in tiles that are full and that are not.
@@ -174,14 +202,15 @@ func TestActivations(t *testing.T) {
 			}{{kernels.GELUAct, false}, {kernels.QuickGELUAct, false}, {kernels.None, true}} {
 				t.Run(fmt.Sprint(f, s, test), func(t *testing.T) {
 					b := newBench(t)
-					l := Linear{s.rows, Packed{f, s.out, s.in, 1, test.gated}}
+					l := Linear{s.rows, Packed{f, s.out, s.in, 1, test.gated}, Hardware{}}
 					if test.gated {
 						l.W.Out *= 2
 					}
 					x, w, bias := f.rounded(b.random(s.rows*s.in)), f.rounded(b.random(l.W.Out*s.in)), b.random(l.W.Out)
 					n := s.rows * s.out
 					packed, dst := b.room(l.W.Bytes()/4+1), b.room(n)
-					b.Launch(l.W.Launch(packed, on(b, w)), l.Launch(dst, on(b, x), packed, Epilogue{Bias: on(b, bias), Act: test.act}))
+					b.Launch(l.W.Launch(packed, on(b, w)))
+					b.Launch(l.Launches(dst, on(b, x), packed, b.room(l.Scratch()), Epilogue{Bias: on(b, bias), Act: test.act})...)
 					want := kerneltest.Gemm(x, w, s.rows, s.in, l.W.Out, true, kernels.Epilogue{Bias: bias, Act: test.act})
 					if test.gated {
 						want = kerneltest.Gated(x, w, s.rows, s.in, s.out, bias)
@@ -202,9 +231,10 @@ func TestNaNStaysInItsWindow(t *testing.T) {
 				const side, out = 9, 5
 				x := b.random(side * side * channels)
 				x[(4*side+4)*channels] = float32(math.NaN())
-				c := Conv{1, side, side, channels, out, 3, 3, 1, 1, 1, side, side, f}
+				c := Conv{1, side, side, channels, out, 3, 3, 1, 1, 1, side, side, f, Hardware{}}
 				packed, dst := b.room(c.Packed().Bytes()/4+1), b.room(side*side*out)
-				b.Launch(c.Packed().Launch(packed, on(b, b.random(out*channels*9))), c.Launch(dst, on(b, x), packed, Epilogue{}))
+				b.Launch(c.Packed().Launch(packed, on(b, b.random(out*channels*9))))
+				b.Launch(c.Launches(dst, on(b, x), packed, b.room(c.Scratch()), Epilogue{})...)
 				for i, v := range b.read(dst, side*side*out) {
 					down, across := i/out/side-4, i/out%side-4
 					require.Equal(t, down*down <= 1 && across*across <= 1, v != v, "pixel %d, %d from the one", down, across)

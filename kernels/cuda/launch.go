@@ -25,6 +25,20 @@ type Hardware struct {
 	BusWidth           int // of the memory, in bits
 }
 
+// sharedMemory is the bytes of shared memory that a block may have; of a GPU that nothing is known of, as much as any.
+func (h Hardware) sharedMemory() int {
+	switch h.Capability {
+	case 75:
+		return 64 << 10
+	case 80, 87:
+		return 163 << 10
+	case 0, 90, 100:
+		return 227 << 10
+	default:
+		return 99 << 10
+	}
+}
+
 // Dim is the extent of a grid in blocks, or of a block in threads.
 type Dim struct{ X, Y, Z int }
 

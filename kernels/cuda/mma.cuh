@@ -8,6 +8,7 @@
 //
 // where a register holds two neighbours, the first in the lower half.
 #pragma once
+#include "async.cuh"
 #include "half.cuh"
 #include "warp.cuh"
 
@@ -15,8 +16,9 @@
 // bytes, and thread 4·r + t gets numbers 2t, 2t+1 of row r of each; or, turned, numbers r of rows 2t, 2t+1. The 8 rows of a matrix are
 // read at a time.
 template <bool TURNED>
-__device__ __forceinline__ void ldmatrix(uint32 m[4], const uint16* row) {
+__device__ __forceinline__ void ldmatrix(uint32 m[4], Shared at) {
 #ifdef SOWGEN_EMULATED
+    const uint16* const row = reinterpret_cast<const uint16*>(at);
     __shared__ const uint16* rows[32][WARP]; // [warp][thread]
     const uint16** const warp = rows[threadIdx.x / WARP];
     warp[lane()] = row;
@@ -26,12 +28,16 @@ __device__ __forceinline__ void ldmatrix(uint32 m[4], const uint16* row) {
         m[i] = TURNED ? warp[8 * i + 2 * t][r] | warp[8 * i + 2 * t + 1][r] << 16 : *reinterpret_cast<const uint32*>(warp[8 * i + r] + 2 * t);
     __syncwarp();
 #else
-    const uint32 at = static_cast<uint32>(__cvta_generic_to_shared(row));
     if (TURNED)
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at) : "memory");
     else
         asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(m[0]), "=r"(m[1]), "=r"(m[2]), "=r"(m[3]) : "r"(at) : "memory");
 #endif
+}
+
+template <bool TURNED>
+__device__ __forceinline__ void ldmatrix(uint32 m[4], const uint16* row) {
+    ldmatrix<TURNED>(m, shared_address(const_cast<uint16*>(row)));
 }
 
 // load_a fills a's fragment from a tile in shared memory, tile[row][k], whose rows begin pitch numbers apart; tile points at its corner. With

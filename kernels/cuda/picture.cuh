@@ -1,5 +1,7 @@
 // picture.cuh reads a picture as a convolution does.
 #pragma once
+#include "async.cuh"
+#include "half.cuh"
 #include "rows.cuh"
 
 // Window is the geometry of a convolution of pictures x [n, h, w, c] to [n, oh, ow, ·], kw taps wide.
@@ -47,5 +49,59 @@ struct PictureRows {
         if (!wide) return make_float4(element(i, at), element(i, at + 1), element(i, at + 2), element(i, at + 3));
         const float* const p = at < k ? pixel(i, at / win.c) : nullptr;
         return p ? load4(p + at % win.c) : make_float4(0, 0, 0, 0);
+    }
+};
+
+// HalfPixels is the same of a picture of 16 bits whose channels are a multiple of 8: what HalfRows is for a matrix. A piece is channels of one pixel. Which
+// pixels there are is found out when a tap begins; where they lie is as far from each other as under the tap before.
+template <int SLOTS>
+struct HalfPixels {
+    Window win;
+    const uint16* pictures;
+    int origin[SLOTS]; // the element at which the pixel under the first tap begins
+    int pixel[SLOTS];  // its place, y << 16 | x; for a row that is not there, far outside
+    uint32 there;      // a bit for each slot: whether there is a pixel under the tap; else it is zero
+    uint32 channel, tap, taps;
+    int ky, kx;
+
+    __device__ __forceinline__ HalfPixels(const uint16* pictures, const Window& win, uint32 rows, uint32 pitch, uint32 first, uint32 step, uint32 at)
+        : win(win), pictures(pictures) {
+        taps = pitch / win.c;
+        tap = at / win.c;
+        channel = at - tap * win.c;
+        ky = tap / win.kw;
+        kx = tap % win.kw;
+        UNROLL
+        for (int i = 0; i < SLOTS; i++) {
+            const uint32 r = first + i * step, picture = r / (win.oh * win.ow), p = r - picture * win.oh * win.ow;
+            const int y = static_cast<int>(p / win.ow * win.stride) - static_cast<int>(win.top), x = static_cast<int>(p % win.ow * win.stride) - static_cast<int>(win.left);
+            origin[i] = ((static_cast<int>(picture * win.h) + y) * static_cast<int>(win.w) + x) * static_cast<int>(win.c);
+            pixel[i] = r < rows ? y * 65536 + (x & 0xffff) : -32768 * 65536;
+        }
+        find();
+    }
+
+    __device__ __forceinline__ void find() {
+        there = 0;
+        UNROLL
+        for (int i = 0; i < SLOTS; i++) {
+            const int y = (pixel[i] >> 16) + ky, x = (pixel[i] << 16 >> 16) + kx;
+            if (tap < taps && y >= 0 && y < static_cast<int>(win.h) && x >= 0 && x < static_cast<int>(win.w)) there |= 1u << i;
+        }
+    }
+
+    __device__ __forceinline__ void copy(Shared to, int i) const {
+        copy16(to, pictures + (origin[i] + (ky * static_cast<int>(win.w) + kx) * static_cast<int>(win.c) + static_cast<int>(channel)), there >> i & 1);
+    }
+
+    __device__ __forceinline__ void advance(uint32 by) {
+        channel += by;
+        if (channel < win.c) return;
+        while (channel >= win.c) {
+            channel -= win.c;
+            tap++;
+            if (++kx == static_cast<int>(win.kw)) kx = 0, ky++;
+        }
+        find();
     }
 };

@@ -127,7 +127,7 @@ __device__ __forceinline__ void product_f32(A a, B b, uint32 k, uint32 row, uint
     UNROLL
     for (int i = 0; i < 8; i++) {
         const uint32 r = row + i / 4 * (T::EDGE / 2) + ty + i % 4;
-        out.store<4>(r, column + tx, make_float4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]));
-        out.store<4>(r, column + T::EDGE / 2 + tx, make_float4(sum[i][4], sum[i][5], sum[i][6], sum[i][7]));
+        out.store(r, column + tx, make_float4(sum[i][0], sum[i][1], sum[i][2], sum[i][3]));
+        out.store(r, column + T::EDGE / 2 + tx, make_float4(sum[i][4], sum[i][5], sum[i][6], sum[i][7]));
     }
 }

@@ -22,20 +22,27 @@ func TestWork(t *testing.T) {
 			Work{F32, 2 * 3 * 5 * 7 * 11, 3 * (5*7 + 7*11 + 5*11), 0},
 		},
 		"with a residual": {
-			Linear{5, Packed{F16, 16, 24, 1, false}}.Launch(256, 256, 256, Epilogue{Residual: 256}),
-			Work{F16, 2 * 5 * 24 * 16, 5 * (24 + 2*16), 2 * 24 * 16},
+			Linear{5, Packed{F16, 16, 24, 1, false}, Hardware{}}.Launches(256, 256, 256, 256, Epilogue{Residual: 256})[1],
+			Work{F16, 2 * 5 * 24 * 16, 5 * (12 + 2*16), 2 * 24 * 16},
 		},
 		"gated, its rows filled up to 24 numbers": {
-			Linear{5, gated}.Launch(256, 256, 256, Epilogue{}),
-			Work{BF16, 2 * 5 * 20 * 96, 5 * (20 + 48), 2 * 24 * 96},
+			Linear{5, gated, Hardware{}}.Launches(256, 256, 256, 256, Epilogue{})[1],
+			Work{BF16, 2 * 5 * 20 * 96, 5 * (10 + 48), 2 * 24 * 96},
 		},
 		"gated in float32": {
-			Linear{5, Packed{F32, 96, 20, 1, true}}.Launch(256, 256, 256, Epilogue{}),
+			Linear{5, Packed{F32, 96, 20, 1, true}, Hardware{}}.Launches(256, 256, 256, 0, Epilogue{})[0],
 			Work{F32, 2 * 5 * 20 * 96, 5*(20+48) + 20*96, 0},
 		},
 		"a convolution": {
-			Conv{2, 8, 8, 16, 32, 3, 3, 2, 1, 1, 4, 4, F16}.Launch(256, 256, 256, Epilogue{}),
-			Work{F16, 2 * 2 * 16 * 9 * 16 * 32, 2*64*16 + 2*16*32, 2 * 9 * 16 * 32},
+			Conv{2, 8, 8, 16, 32, 3, 3, 2, 1, 1, 4, 4, F16, Hardware{}}.Launches(256, 256, 256, 256, Epilogue{})[1],
+			Work{F16, 2 * 2 * 16 * 9 * 16 * 32, 64*16 + 2*16*32, 2 * 9 * 16 * 32},
+		},
+		"in two parts": {
+			Linear{5, Packed{F16, 16, 128, 1, false}, Hardware{}}.launches(256, 256, 256, 256, Epilogue{Residual: 256}, newHalfOf(F16, 5, 16, 128, smallHalf, 2))[1],
+			Work{F16, 2 * 5 * 128 * 16, 5 * (64 + 2*16), 2 * 128 * 16},
+		},
+		"which are joined": {
+			newHalfOf(F16, 5, 16, 128, smallHalf, 2).finish(nil, 256, 256, Epilogue{Residual: 256}, 16)[0], Work{Floats: 5 * 16 * 4},
 		},
 		"attention": {
 			Attention{AttnShape: kernels.AttnShape{N: 2, Heads: 3, HeadDim: 4, Queries: 5, Keys: 7}, tasks: 1}.Launches(256, 256, 256, 256, 0, 0, 0)[0],
@@ -43,7 +50,7 @@ func TestWork(t *testing.T) {
 		},
 		"repeated for five prompts": {Strided(256, 256, []int{5, 12}, []int{0, 1}, 0)[0], Work{Floats: 6 * 12}},
 		"a bias for each row":       {Binary(Add, 256, 256, 256, []int{5, 12}, []int{12, 1}, []int{0, 1})[0], Work{Floats: 2*5*12 + 12}},
-		"rounded to 16 bits":        {F16.Narrow(256, 256, 100), Work{Floats: 150}},
+		"rounded to 16 bits":        {F16.Narrow(256, 256, 5, 20), Work{Floats: 150}},
 	} {
 		require.Equal(t, test.want, test.Work, name)
 	}

@@ -28,7 +28,7 @@ var equivalents = []equivalent{
 	{"picture.cuh", "picture[i] = pictures + (there", "there", "true", "a row that is not there lies far outside the picture, so that nothing is read at its address"},
 	{"picture.cuh", "y[i] = there ?", "there", "true", "a row that is not there begins at the first picture, which may be read, and its products are not stored"},
 	{"product_f32.cuh", "if (s + 1 < steps) {", "s + 1 < steps", "true", "it only spares bringing in zeros for a step that nobody takes"},
-	{"product_half.cuh", "if (s + 1 < steps) {", "s + 1 < steps", "true", "it only spares bringing in zeros for a step that nobody takes"},
+	{"product_half.cuh", "if (coming > 0) {", "coming > 0", "true", "it only spares bringing in what nobody takes: zeros, or numbers of the next part"},
 	{"walk.cuh", "if (extent == 1)", "extent == 1", "false", "it only spares a division by 1"},
 }
 

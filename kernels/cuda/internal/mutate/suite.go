@@ -39,6 +39,7 @@ func checks(file string) ([]check, error) {
 		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),
 		"norm.cu":            norm(),
 		"pack.cu":            {{"pack", "", kernelTests, "TestActivations/^f32"}, {"pack", "", suiteTests, "TestCUDA/Conv2D/{.1_(1|2|8)_"}, {"pack", "", suiteTests, "TestStoredOnAGPU"}},
+		"partial.cu":         {unaligned("partial"), {"partial", "", kernelTests, "TestProducts/^f16_{(3|2)"}, {"partial", "", kernelTests, "TestProducts/^f16"}},
 		"picture.cuh":        append(product("conv", "f32"), product("conv", "f16")...),
 		"product_f32.cuh":    append(product("gemm", "f32"), product("conv", "f32")...),
 		"product_half.cuh":   append(product("gemm", "f16"), product("conv", "f16")...),

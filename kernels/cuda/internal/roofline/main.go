@@ -62,16 +62,18 @@ func (w *work) product(rows int, weight cuda.Packed, residual bool) {
 	if weight.Gated {
 		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, weight.Out/2)
 	}
-	w.addProduct(cuda.Linear{Rows: rows, W: weight}.Launch, name, residual)
+	w.addProduct(cuda.Linear{Rows: rows, W: weight}.Launches, name, residual)
 }
 
 // addProduct is that with the epilogue.
-func (w *work) addProduct(launch func(dst, x, weight cuda.Pointer, ep cuda.Epilogue) cuda.Launch, name string, residual bool) {
+func (w *work) addProduct(launches func(dst, x, weight, scratch cuda.Pointer, ep cuda.Epilogue) []cuda.Launch, name string, residual bool) {
 	var ep cuda.Epilogue
 	if residual {
 		ep.Residual, name = somewhere, name+", added"
 	}
-	w.add(launch(0, 0, 0, ep), name)
+	for _, l := range launches(0, 0, 0, 0, ep) {
+		w.add(l, name)
+	}
 }
 
 // somewhere is the address of what is not null.
@@ -91,7 +93,7 @@ func (w *work) gated(rows, in, out int) {
 func (w *work) convolution(n, side, in, out, stride int, residual bool) {
 	o := side / stride
 	c := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}
-	w.addProduct(c.Launch, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
+	w.addProduct(c.Launches, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
 }
 
 func (w *work) conv(n, side, in, out, stride int) { w.convolution(n, side, in, out, stride, false) }
