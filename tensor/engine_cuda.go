@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/sowgen/sowgen/kernels"
@@ -24,6 +26,10 @@ type CUDA struct {
 	working     cuda.Pointer
 	workingSize int
 	plans       map[string]cuda.Pointer // of attentions, by their words
+
+	// narrowed is the launch that left what the working memory begins with, if nothing has been written anywhere since: queries, keys and values
+	// are products of one tensor, which is rounded to 16 bits once.
+	narrowed atomic.Pointer[cuda.Launch]
 }
 
 // OpenCUDA returns the engine of the GPU of the given number, counted from 0. [Mixed] wants a compute capability of 8.0. Close must follow.
@@ -84,12 +90,32 @@ func (e *CUDA) Time(work func() error) (seconds float64, err error) { return e.d
 // Watch has see called for every launch from here on; nil ends that. see may not use the engine.
 func (e *CUDA) Watch(see func(cuda.Launch)) error { return e.device.Watch(see) }
 
+// TimeEach has see called with every launch from here on and the seconds that it took; nil ends that. see may not use the engine.
+func (e *CUDA) TimeEach(see func(l cuda.Launch, seconds float64)) error {
+	return e.device.TimeEach(see)
+}
+
 // launch asks for kernels and fails if something asked for before has failed.
 func (e *CUDA) launch(op string, launches ...cuda.Launch) {
 	if err := e.device.Err(); err != nil {
 		panic(&Error{Op: op, Reason: err.Error(), Err: err})
 	}
+	e.narrowed.Store(nil)
 	e.device.Launch(launches...)
+}
+
+// product launches a product, whose left side may lie narrowed in the working memory already. e.mu is locked.
+func (e *CUDA) product(op string, launches []cuda.Launch) {
+	if len(launches) == 1 { // in float32
+		e.launch(op, launches...)
+		return
+	}
+	narrow, before := launches[0], e.narrowed.Load()
+	if before != nil && before.Kernel == narrow.Kernel && slices.Equal(before.Params, narrow.Params) {
+		launches = launches[1:]
+	}
+	e.launch(op, launches...)
+	e.narrowed.Store(&narrow)
 }
 
 // must fails an operator for which something had to be waited for.
@@ -239,7 +265,7 @@ func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.launch("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, e.work("Linear", l.Scratch()), ep.onGPU())...)
+	e.product("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, e.work("Linear", l.Scratch()), ep.onGPU()))
 }
 
 // Conv2D implements [Engine].
@@ -249,7 +275,7 @@ func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 		OH: o[1], OW: o[2], Format: p.layout.Format, On: e.device.Hardware}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.launch("Conv2D", c.Launches(onGPU(dst), onGPU(x), p.at, e.work("Conv2D", c.Scratch()), ep.onGPU())...)
+	e.product("Conv2D", c.Launches(onGPU(dst), onGPU(x), p.at, e.work("Conv2D", c.Scratch()), ep.onGPU()))
 }
 
 // GroupScales implements [Engine].

@@ -36,7 +36,10 @@ func (e *CUDA) Free(mem gt.Memory, _ int64) error {
 }
 
 // Memclr implements gorgonia's Engine.
-func (e *CUDA) Memclr(mem gt.Memory) { e.device.Clear(cuda.Pointer(mem.Uintptr()), int(mem.MemSize())) }
+func (e *CUDA) Memclr(mem gt.Memory) {
+	e.narrowed.Store(nil)
+	e.device.Clear(cuda.Pointer(mem.Uintptr()), int(mem.MemSize()))
+}
 
 // Memcpy implements gorgonia's Engine between a tensor of the device and one of the host, either way.
 func (e *CUDA) Memcpy(dst, src gt.Memory) error {
@@ -47,6 +50,7 @@ func (e *CUDA) Memcpy(dst, src gt.Memory) error {
 	}
 	switch onDevice, fromDevice := Device(to) == Engine(e), Device(from) == Engine(e); {
 	case onDevice && !fromDevice:
+		e.narrowed.Store(nil)
 		return cuda.Upload(e.device, onGPU(to), memory(from))
 	case fromDevice && !onDevice:
 		return cuda.Download(e.device, memory(to), onGPU(from))
@@ -68,6 +72,7 @@ func (e *CUDA) WorksWith(order gt.DataOrder) bool { return order.IsRowMajor() }
 // work returns working memory of at least n float32, which is the operator's until it unlocks e.mu. It grows to what the largest wants.
 func (e *CUDA) work(op string, n int) cuda.Pointer {
 	if n > e.workingSize {
+		e.narrowed.Store(nil)
 		if e.working != 0 {
 			e.device.Free(e.working)
 			e.working, e.workingSize = 0, 0
