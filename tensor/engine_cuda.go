@@ -312,20 +312,24 @@ func (e *CUDA) Softmax(dst, x *Tensor) {
 // Attention implements [Engine].
 func (e *CUDA) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
-	a := cuda.NewAttention(kernels.AttnShape{
+	a := cuda.NewAttention(e.products(), kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 	}, p.Regions.kernel(), p.Mass != nil)
-	a.Format = e.products()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan := e.plan(a.Plan)
-	if p.Mass == nil {
-		e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, 0, 0)...)
-		return
+	var scratch, mass cuda.Pointer
+	if n := a.Scratch() + a.Masses(); n > 0 {
+		scratch = e.work("Attention", n)
+		mass = scratch + cuda.Pointer(4*a.Scratch())
 	}
-	masses := e.work("Attention", a.Masses()+a.Scratch())
-	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, masses, masses+cuda.Pointer(4*a.Masses()))...)
-	must("Attention", cuda.Download(e.device, p.Mass, masses))
+	if p.Mass == nil {
+		mass = 0
+	}
+	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, mass, scratch)...)
+	if p.Mass != nil {
+		must("Attention", cuda.Download(e.device, p.Mass, mass))
+	}
 }
 
 // mostPlans bounds the plans that stay on the device. A run has one for each grid, set of rules and wish for masses.
