@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -25,11 +24,8 @@ type CUDA struct {
 	mu          sync.Mutex // the working memory, from its use in one operator to the launches of it
 	working     cuda.Pointer
 	workingSize int
+	rounded     atomic.Pointer[rounded] // what the working memory begins with, or nil
 	plans       map[string]cuda.Pointer // of attentions, by their words
-
-	// narrowed is the launch that left what the working memory begins with, if nothing has been written anywhere since: queries, keys and values
-	// are products of one tensor, which is rounded to 16 bits once.
-	narrowed atomic.Pointer[cuda.Launch]
 }
 
 // OpenCUDA returns the engine of the GPU of the given number, counted from 0. [Mixed] wants a compute capability of 8.0. Close must follow.
@@ -90,32 +86,13 @@ func (e *CUDA) Time(work func() error) (seconds float64, err error) { return e.d
 // Watch has see called for every launch from here on; nil ends that. see may not use the engine.
 func (e *CUDA) Watch(see func(cuda.Launch)) error { return e.device.Watch(see) }
 
-// TimeEach has see called with every launch from here on and the seconds that it took; nil ends that. see may not use the engine.
-func (e *CUDA) TimeEach(see func(l cuda.Launch, seconds float64)) error {
-	return e.device.TimeEach(see)
-}
-
 // launch asks for kernels and fails if something asked for before has failed.
 func (e *CUDA) launch(op string, launches ...cuda.Launch) {
 	if err := e.device.Err(); err != nil {
 		panic(&Error{Op: op, Reason: err.Error(), Err: err})
 	}
-	e.narrowed.Store(nil)
+	e.rounded.Store(nil)
 	e.device.Launch(launches...)
-}
-
-// product launches a product, whose left side may lie narrowed in the working memory already. e.mu is locked.
-func (e *CUDA) product(op string, launches []cuda.Launch) {
-	if len(launches) == 1 { // in float32
-		e.launch(op, launches...)
-		return
-	}
-	narrow, before := launches[0], e.narrowed.Load()
-	if before != nil && before.Kernel == narrow.Kernel && slices.Equal(before.Params, narrow.Params) {
-		launches = launches[1:]
-	}
-	e.launch(op, launches...)
-	e.narrowed.Store(&narrow)
 }
 
 // must fails an operator for which something had to be waited for.
@@ -231,6 +208,7 @@ func (e *CUDA) PackStored(w kernels.Stored, to *Weight) (any, error) {
 func (e *CUDA) ReadStored(w kernels.Stored, dst *Tensor) error {
 	n := elements(dst.Shape())
 	runtime.AddCleanup(dst, e.device.Free, onGPU(dst)) // as of a packed weight, when the model is gone
+	e.rounded.Store(nil)                               // it may be what is written
 	if w.Format == kernels.F32 {
 		return cuda.Send(e.device, onGPU(dst), n, w.F32)
 	}
@@ -263,9 +241,9 @@ func (ep Epilogue) onGPU() cuda.Epilogue {
 func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	p := w.Packed.(*packed)
 	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.product("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, e.work("Linear", l.Scratch()), ep.onGPU()))
+	e.product("Linear", x, w.In, l.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
+		return l.Launches(onGPU(dst), x, p.at, scratch, ep.onGPU())
+	})
 }
 
 // Conv2D implements [Engine].
@@ -273,9 +251,9 @@ func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
 	p, s, o := w.Packed.(*packed), x.Shape(), dst.Shape()
 	c := cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
 		OH: o[1], OW: o[2], Format: p.layout.Format, On: e.device.Hardware}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.product("Conv2D", c.Launches(onGPU(dst), onGPU(x), p.at, e.work("Conv2D", c.Scratch()), ep.onGPU()))
+	e.product("Conv2D", x, w.In, c.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
+		return c.Launches(onGPU(dst), x, p.at, scratch, ep.onGPU())
+	})
 }
 
 // GroupScales implements [Engine].
@@ -292,14 +270,18 @@ func (e *CUDA) GroupScales(scale, shift, x, gamma, beta *Tensor, groups int, eps
 func (e *CUDA) ScaleChannels(dst, x, scale, shift *Tensor, silu bool) {
 	s := x.Shape()
 	n, c := s[0], s[len(s)-1]
-	e.launch("ScaleChannels", cuda.ScaleChannels(onGPU(dst), onGPU(x), onGPU(scale), onGPU(shift), n, elements(s)/(n*c), c, silu))
+	e.rounding("ScaleChannels", dst, func(to cuda.Rounded) cuda.Launch {
+		return cuda.ScaleChannels(onGPU(dst), onGPU(x), onGPU(scale), onGPU(shift), n, elements(s)/(n*c), c, silu, to)
+	})
 }
 
 // LayerNorm implements [Engine].
 func (e *CUDA) LayerNorm(dst, x, gamma, beta *Tensor, eps float32) {
 	s := x.Shape()
 	c := s[len(s)-1]
-	e.launch("LayerNorm", cuda.LayerNorm(onGPU(dst), onGPU(x), onGPU(gamma), onGPU(beta), elements(s)/c, c, eps))
+	e.rounding("LayerNorm", dst, func(to cuda.Rounded) cuda.Launch {
+		return cuda.LayerNorm(onGPU(dst), onGPU(x), onGPU(gamma), onGPU(beta), elements(s)/c, c, eps, to)
+	})
 }
 
 // Softmax implements [Engine].
@@ -312,24 +294,20 @@ func (e *CUDA) Softmax(dst, x *Tensor) {
 // Attention implements [Engine].
 func (e *CUDA) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
-	a := cuda.NewAttention(e.products(), kernels.AttnShape{
+	a := cuda.NewAttention(kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 	}, p.Regions.kernel(), p.Mass != nil)
+	a.Format = e.products()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan := e.plan(a.Plan)
-	var scratch, mass cuda.Pointer
-	if n := a.Scratch() + a.Masses(); n > 0 {
-		scratch = e.work("Attention", n)
-		mass = scratch + cuda.Pointer(4*a.Scratch())
-	}
 	if p.Mass == nil {
-		mass = 0
+		e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, 0, 0)...)
+		return
 	}
-	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, mass, scratch)...)
-	if p.Mass != nil {
-		must("Attention", cuda.Download(e.device, p.Mass, mass))
-	}
+	masses := e.work("Attention", a.Masses()+a.Scratch())
+	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, masses, masses+cuda.Pointer(4*a.Masses()))...)
+	must("Attention", cuda.Download(e.device, p.Mass, masses))
 }
 
 // mostPlans bounds the plans that stay on the device. A run has one for each grid, set of rules and wish for masses.

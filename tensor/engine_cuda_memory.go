@@ -37,7 +37,7 @@ func (e *CUDA) Free(mem gt.Memory, _ int64) error {
 
 // Memclr implements gorgonia's Engine.
 func (e *CUDA) Memclr(mem gt.Memory) {
-	e.narrowed.Store(nil)
+	e.rounded.Store(nil) // it may be what is cleared
 	e.device.Clear(cuda.Pointer(mem.Uintptr()), int(mem.MemSize()))
 }
 
@@ -48,9 +48,9 @@ func (e *CUDA) Memcpy(dst, src gt.Memory) error {
 	if !ok1 || !ok2 || elements(to.Shape()) != elements(from.Shape()) {
 		return fmt.Errorf("tensor: cannot copy %T to %T", src, dst)
 	}
+	e.rounded.Store(nil) // it may be what is written
 	switch onDevice, fromDevice := Device(to) == Engine(e), Device(from) == Engine(e); {
 	case onDevice && !fromDevice:
-		e.narrowed.Store(nil)
 		return cuda.Upload(e.device, onGPU(to), memory(from))
 	case fromDevice && !onDevice:
 		return cuda.Download(e.device, memory(to), onGPU(from))
@@ -69,10 +69,10 @@ func (e *CUDA) Accessible(gt.Memory) (gt.Memory, error) {
 // WorksWith implements gorgonia's Engine.
 func (e *CUDA) WorksWith(order gt.DataOrder) bool { return order.IsRowMajor() }
 
-// work returns working memory of at least n float32, which is the operator's until it unlocks e.mu. It grows to what the largest wants.
+// work returns working memory of at least n float32, which is the operator's until it unlocks e.mu, to write to. It grows to what the largest wants.
 func (e *CUDA) work(op string, n int) cuda.Pointer {
+	e.rounded.Store(nil)
 	if n > e.workingSize {
-		e.narrowed.Store(nil)
 		if e.working != 0 {
 			e.device.Free(e.working)
 			e.working, e.workingSize = 0, 0

@@ -38,7 +38,7 @@ func (c Conv) Scratch() int {
 func (c Conv) half(m int) half { return newHalf(c.Format, m, c.Out, c.Packed().Pitch(), c.On) }
 
 // Launches is dst [n, oh, ow, out] = x [n, h, w, c] convolved with the packed weight w, with the epilogue. In a format of 16 bits x is rounded
-// to it and the sums are in float32. dst must not overlap x.
+// to it and the sums are in float32; x may be [InScratch]. dst must not overlap x.
 func (c Conv) Launches(dst, x, w, scratch Pointer, ep Epilogue) []Launch {
 	m := int(count(c.N, c.OH, c.OW))
 	if c.own() {
@@ -62,9 +62,9 @@ func (c Conv) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Launch
 		panic(fmt.Errorf("cuda: a convolution of a picture of %d × %d: less than %d a side", c.W, c.H, math.MaxInt16))
 	}
 	parts := h.parts(scratch, pixels*weight.wide())
-	conv := Launch{"conv", h.kernel("conv"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
+	launches := append(c.Format.left(scratch, x, pixels, c.C), Launch{"conv", h.kernel("conv"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
 		dst, parts, scratch, w, ep.Bias, ep.Residual, count(c.N), count(c.H), count(c.W), count(weight.wide()), count(c.Out), count(c.OH), count(c.OW),
 		count(c.KW), count(c.Stride), count(c.Top), count(c.Left), count(weight.Pitch()), uint32(ep.Act), count(h.steps)),
-		h.work(weight, pixels*c.C, m*c.Out, ep)}
-	return h.finish([]Launch{c.Format.Narrow(scratch, x, pixels, c.C), conv}, dst, parts, ep, c.Out)
+		h.work(weight, pixels*c.C, m*c.Out, ep)})
+	return h.finish(launches, dst, parts, ep, c.Out)
 }

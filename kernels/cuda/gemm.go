@@ -61,7 +61,8 @@ func (l Linear) Scratch() int {
 func (l Linear) half() half { return newHalf(l.W.Format, l.Rows, l.W.Out, l.W.Pitch(), l.On) }
 
 // Launches is dst [rows, out] = x [rows, in] · wᵀ for the packed weight w, with the epilogue; dst is [rows, out/2] for a gated w, which has
-// no other activation and no residual. In a format of 16 bits x is rounded to it and the sums are in float32. dst must not overlap x.
+// no other activation and no residual. In a format of 16 bits x is rounded to it and the sums are in float32; x may be
+// [InScratch]. dst must not overlap x.
 func (l Linear) Launches(dst, x, w, scratch Pointer, ep Epilogue) []Launch {
 	return l.launches(dst, x, w, scratch, ep, l.half())
 }
@@ -80,10 +81,11 @@ func (l Linear) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Laun
 	count(l.Rows, l.W.Out)
 	numbers := l.Rows * l.W.K()
 	parts := h.parts(scratch, l.Rows*l.W.Pitch())
-	product := Launch{"gemm", h.kernel("gemm"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
+	launches := l.W.Format.left(scratch, x, l.Rows, l.W.In)
+	launches = append(launches, Launch{"gemm", h.kernel("gemm"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
 		dst, parts, scratch, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.Pitch()), count(ldd), uint32(ep.Act), count(h.steps)),
-		h.work(l.W, numbers, l.Rows*ldd, ep)}
-	return h.finish([]Launch{l.W.Format.Narrow(scratch, x, l.Rows, l.W.In), product}, dst, parts, ep, ldd)
+		h.work(l.W, numbers, l.Rows*ldd, ep)})
+	return h.finish(launches, dst, parts, ep, ldd)
 }
 
 // tile is the part of a product in float32 that a block of threads computes.

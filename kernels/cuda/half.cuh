@@ -69,3 +69,8 @@ struct BF16 {
 struct F32 {
     static __device__ __forceinline__ float of(float x) { return x; }
 };
+
+// store_rounded is four numbers rounded to a format, 1 for F16 and 2 for BF16, as kernels.Format counts; p is aligned to 8 bytes.
+__device__ __forceinline__ void store_rounded(uint16* p, float4 v, int format) {
+    *reinterpret_cast<uint2*>(p) = format == 1 ? make_uint2(F16::pair(v.x, v.y), F16::pair(v.z, v.w)) : make_uint2(BF16::pair(v.x, v.y), BF16::pair(v.z, v.w));
+}

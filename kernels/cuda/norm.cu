@@ -1,4 +1,8 @@
 // norm.cu: group norm, with SiLU if wanted, and layer norm. gamma and beta [c] may be null, for 1 and 0.
+//
+// Their results are what products read, in 16 bits on the tensor cores: so they are also written rounded to a format, or only that, in rows of c, which
+// is then a multiple of 8.
+#include "half.cuh"
 #include "rows.cuh"
 #include "warp.cuh"
 
@@ -168,15 +172,15 @@ __device__ __forceinline__ float affine(float x, float scale, float shift, bool 
     return act ? silu(y) : y;
 }
 
-// group_norm_apply is dst = act(x·scale[p, channel] + shift[p, channel]) for x [n, hw, c]; act is SiLU, or nothing. dst may be x. blockIdx is (slab,
-// tile, p).
-extern "C" __global__ void __launch_bounds__(256) group_norm_apply(float* dst, const float* x, const float* scale, const float* shift, uint32 hw, uint32 c,
-                                                                   uint32 columns, uint32 slab_rows, int act) {
+// group_norm_apply is dst = act(x·scale[p, channel] + shift[p, channel]) for x [n, hw, c], act being SiLU or nothing, unless dst is null, and
+// rounded the same in a format, unless that is 0. dst may be x. blockIdx is (slab, tile, p).
+extern "C" __global__ void __launch_bounds__(256) group_norm_apply(float* dst, const float* x, const float* scale, const float* shift, uint16* rounded, int format,
+                                                                   uint32 hw, uint32 c, uint32 columns, uint32 slab_rows, int act) {
     const Tile tile(c, columns);
     if (tile.line >= tile.lanes) return; // a thread too many
     const uint32 first = blockIdx.x * slab_rows, rows = hw - first < slab_rows ? hw - first : slab_rows;
     const uint64 at = (static_cast<uint64>(blockIdx.z) * hw + first) * c;
-    x += at, dst += at;
+    x += at;
     const bool reads = tile.wide(x);
     const bool writes = tile.wide(dst);
     const float4 s = tile.quad(scale, blockIdx.z, tile.wide(scale)), t = tile.quad(shift, blockIdx.z, tile.wide(shift));
@@ -187,21 +191,25 @@ extern "C" __global__ void __launch_bounds__(256) group_norm_apply(float* dst, c
             if (r + i * tile.lanes < rows) v[i] = tile.quad(x, r + i * tile.lanes, reads);
         UNROLL
         for (int i = 0; i < BATCH; i++)
-            if (r + i * tile.lanes < rows)
-                tile.store(dst, r + i * tile.lanes, make_float4(affine(v[i].x, s.x, t.x, act), affine(v[i].y, s.y, t.y, act), affine(v[i].z, s.z, t.z, act),
-                                                                affine(v[i].w, s.w, t.w, act)), writes);
+            if (r + i * tile.lanes < rows) {
+                const float4 y = make_float4(affine(v[i].x, s.x, t.x, act), affine(v[i].y, s.y, t.y, act), affine(v[i].z, s.z, t.z, act), affine(v[i].w, s.w, t.w, act));
+                if (dst) tile.store(dst + at, r + i * tile.lanes, y, writes);
+                if (format) store_rounded(rounded + at + (r + i * tile.lanes) * c + tile.from + tile.column, y, format);
+            }
     }
 }
 
 const int MOST = 10; // quads of a row that a thread keeps: rows of up to 1280 are read once
 
 // layer_norm is dst = (x - mean)/√(var + eps)·gamma + beta for each row of x [rows, c]; a warp has a row, and keeps it, or else finds it in the
-// first-level cache when it comes back for the squares and for the result. dst may be x.
-extern "C" __global__ void __launch_bounds__(256) layer_norm(float* dst, const float* x, const float* gamma, const float* beta, uint32 rows, uint32 c, float eps) {
+// first-level cache when it comes back for the squares and for the result. dst may be x. If format is not 0, the same goes to rounded in it.
+extern "C" __global__ void __launch_bounds__(256) layer_norm(float* dst, const float* x, const float* gamma, const float* beta, uint16* rounded, int format, uint32 rows,
+                                                             uint32 c, float eps) {
     const uint32 row = global_thread() / WARP;
     if (row >= rows) return; // the whole warp
     x += static_cast<uint64>(row) * c;
     dst += static_cast<uint64>(row) * c;
+    rounded += static_cast<uint64>(row) * c;
     if (c % 4 == 0 && c <= 4 * WARP * MOST && aligned16(x) && aligned16(dst) && aligned16(gamma) && aligned16(beta)) {
         float4 v[MOST];
         float sum = 0;
@@ -227,7 +235,9 @@ extern "C" __global__ void __launch_bounds__(256) layer_norm(float* dst, const f
             const uint32 j = 4 * (lane() + i * WARP);
             if (j < c) {
                 const float4 g = gamma ? load4(gamma + j) : make_float4(1, 1, 1, 1), b = beta ? load4(beta + j) : make_float4(0, 0, 0, 0);
-                store4(dst + j, make_float4(v[i].x * rstd * g.x + b.x, v[i].y * rstd * g.y + b.y, v[i].z * rstd * g.z + b.z, v[i].w * rstd * g.w + b.w));
+                const float4 y = make_float4(v[i].x * rstd * g.x + b.x, v[i].y * rstd * g.y + b.y, v[i].z * rstd * g.z + b.z, v[i].w * rstd * g.w + b.w);
+                store4(dst + j, y);
+                if (format) store_rounded(rounded + j, y, format);
             }
         }
         return;
@@ -243,5 +253,6 @@ extern "C" __global__ void __launch_bounds__(256) layer_norm(float* dst, const f
         if (gamma) y *= gamma[j];
         if (beta) y += beta[j];
         dst[j] = y;
+        if (format) rounded[j] = format == 1 ? F16::of(y) : BF16::of(y);
     }
 }

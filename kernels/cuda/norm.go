@@ -90,8 +90,18 @@ func (g GroupNorm) Launches(scale, shift, x, gamma, beta, scratch Pointer) []Lau
 	}
 }
 
-// ScaleChannels is dst = x·scale + shift for x [n, hw, c], scale and shift [n, c], and SiLU of that if silu is set. dst may be x.
-func ScaleChannels(dst, x, scale, shift Pointer, n, hw, c int, silu bool) Launch {
+// Rounded is where a result goes in a format of 16 bits, in which products read it; the zero value says that it does not.
+type Rounded struct {
+	Format Format
+	At     Pointer
+}
+
+// Rounds says whether norms of c channels round their results: products read rows that begin at multiples of 16 bytes.
+func Rounds(c int) bool { return c%8 == 0 }
+
+// ScaleChannels is dst = x·scale + shift for x [n, hw, c], scale and shift [n, c], and SiLU of that if silu is set. dst may be x, or null if
+// only the rounded result is wanted.
+func ScaleChannels(dst, x, scale, shift Pointer, n, hw, c int, silu bool, rounded Rounded) Launch {
 	elements := int(count(n, hw, c))
 	unit := 4
 	if c%4 != 0 {
@@ -99,12 +109,28 @@ func ScaleChannels(dst, x, scale, shift Pointer, n, hw, c int, silu bool) Launch
 	}
 	columns := tiled(c, unit, tileColumns)
 	rows := lanes(columns) * min(batch, max(1, elements/(4*threads*blocks)))
+	work := rounded.moved(elements)
+	if dst != 0 {
+		work.Floats += float64(elements)
+	}
 	return Launch{"norm", "group_norm_apply", Dim{ceilDiv(hw, rows), c / columns, n}, Dim{threads, 1, 1}, 0, params(
-		dst, x, scale, shift, count(hw), count(c), count(columns), count(rows), silu), moved(elements, elements)}
+		dst, x, scale, shift, rounded.At, uint32(rounded.Format), count(hw), count(c), count(columns), count(rows), silu), work}
+}
+
+// moved is the work of reading so many numbers and of writing them rounded.
+func (r Rounded) moved(elements int) Work {
+	work := moved(elements)
+	if r.Format != F32 {
+		work.Floats += float64(elements) / 2
+	}
+	return work
 }
 
 // LayerNorm is dst = (x - mean)/√(var + eps)·gamma + beta for each row of x [rows, c], gamma and beta [c] or null. dst may be x.
-func LayerNorm(dst, x, gamma, beta Pointer, rows, c int, eps float32) Launch {
-	count(rows, c)
-	return Launch{"norm", "layer_norm", warpEach(rows), Dim{threads, 1, 1}, 0, params(dst, x, gamma, beta, count(rows), count(c), eps), moved(2 * rows * c)}
+func LayerNorm(dst, x, gamma, beta Pointer, rows, c int, eps float32, rounded Rounded) Launch {
+	elements := int(count(rows, c))
+	work := rounded.moved(elements)
+	work.Floats += float64(elements)
+	return Launch{"norm", "layer_norm", warpEach(rows), Dim{threads, 1, 1}, 0, params(
+		dst, x, gamma, beta, rounded.At, uint32(rounded.Format), count(rows), count(c), eps), work}
 }

@@ -109,6 +109,17 @@ func (h half) parts(scratch Pointer, left int) Pointer {
 	return scratch.plus(aligned(ceilDiv(left, 2)))
 }
 
+// InScratch stands for the left side of a product in 16 bits with which the scratch begins, rounded as by [Format.Narrow].
+const InScratch = ^Pointer(0)
+
+// left is what brings the left side x [rows, columns] of a product to the scratch.
+func (f Format) left(scratch, x Pointer, rows, columns int) []Launch {
+	if x == InScratch {
+		return nil
+	}
+	return []Launch{f.Narrow(scratch, x, rows, columns)}
+}
+
 // work is that of the product with so many numbers on its left side and in its result.
 func (h half) work(w Packed, left, result int, ep Epilogue) Work {
 	work := product(h.format, h.m, w.K(), h.n, result, ep.residual(result))

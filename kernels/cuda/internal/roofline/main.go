@@ -41,12 +41,14 @@ type kernel struct {
 type work struct {
 	kernels []kernel
 	number  float64 // bytes of a number that goes from kernel to kernel; weights have 2
+	rounded [2]int  // rows and columns of what the kernel before left rounded for a product
 }
 
 // The bytes of a number that goes from kernel to kernel: as it is, and as it might be.
 const f32, f16 = 4, 2
 
 func (w *work) add(l cuda.Launch, shape string) {
+	w.rounded = [2]int{}
 	l.Work.Floats *= w.number / f32
 	i := slices.IndexFunc(w.kernels, func(k kernel) bool { return k.Kernel == l.Kernel && k.shape == shape })
 	if i < 0 {
@@ -62,18 +64,23 @@ func (w *work) product(rows int, weight cuda.Packed, residual bool) {
 	if weight.Gated {
 		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, weight.Out/2)
 	}
-	w.addProduct(cuda.Linear{Rows: rows, W: weight}.Launches, name, residual)
+	w.addProduct([2]int{rows, weight.In}, cuda.Linear{Rows: rows, W: weight}.Launches, name, residual)
 }
 
-// addProduct is that with the epilogue.
-func (w *work) addProduct(launches func(dst, x, weight, scratch cuda.Pointer, ep cuda.Epilogue) []cuda.Launch, name string, residual bool) {
+// addProduct is that with the epilogue, and a left side that is rounded unless it is already.
+func (w *work) addProduct(left [2]int, launches func(dst, x, weight, scratch cuda.Pointer, ep cuda.Epilogue) []cuda.Launch, name string, residual bool) {
 	var ep cuda.Epilogue
 	if residual {
 		ep.Residual, name = somewhere, name+", added"
 	}
-	for _, l := range launches(0, 0, 0, 0, ep) {
+	x := cuda.Pointer(somewhere)
+	if left == w.rounded {
+		x = cuda.InScratch
+	}
+	for _, l := range launches(somewhere, x, somewhere, somewhere, ep) {
 		w.add(l, name)
 	}
+	w.rounded = left
 }
 
 // somewhere is the address of what is not null.
@@ -93,17 +100,16 @@ func (w *work) gated(rows, in, out int) {
 func (w *work) convolution(n, side, in, out, stride int, residual bool) {
 	o := side / stride
 	c := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}
-	w.addProduct(c.Launches, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
+	w.addProduct([2]int{n * side * side, in}, c.Launches, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
 }
 
 func (w *work) conv(n, side, in, out, stride int) { w.convolution(n, side, in, out, stride, false) }
 func (w *work) convAdd(n, side, in, out int)      { w.convolution(n, side, in, out, 1, true) }
 
 func (w *work) attention(n, heads, d, queries, keys int) {
-	a := cuda.NewAttention(cuda.F16, kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
-	for _, l := range a.Launches(0, 0, 0, 0, 0, 0, 0) {
-		w.add(l, fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
-	}
+	a := cuda.NewAttention(kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
+	a.Format = cuda.F16
+	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
 }
 
 func (w *work) groupNorm(n, cells, c int) {
@@ -111,11 +117,13 @@ func (w *work) groupNorm(n, cells, c int) {
 	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32}).Launches(0, 0, 0, 0, 0, 0) {
 		w.add(l, shape)
 	}
-	w.add(cuda.ScaleChannels(0, 0, 0, 0, n, cells, c, true), shape)
+	w.add(cuda.ScaleChannels(somewhere, 0, 0, 0, n, cells, c, true, cuda.Rounded{Format: cuda.F16}), shape)
+	w.rounded = [2]int{n * cells, c}
 }
 
 func (w *work) layerNorm(rows, c int) {
-	w.add(cuda.LayerNorm(0, 0, 0, 0, rows, c, 1e-5), fmt.Sprintf("%d × %d", rows, c))
+	w.add(cuda.LayerNorm(somewhere, 0, 0, 0, rows, c, 1e-5, cuda.Rounded{Format: cuda.F16}), fmt.Sprintf("%d × %d", rows, c))
+	w.rounded = [2]int{rows, c}
 }
 
 func (w *work) concat(cells, a, b int) {
@@ -138,11 +146,11 @@ func (w *work) upsample(n, side, c int) {
 // resnet is a resnet block; temb is the size of the time embedding, 0 for none.
 func (w *work) resnet(n, side, in, out, temb int) {
 	cells := side * side
-	w.groupNorm(n, cells, in)
-	w.conv(n, side, in, out, 1)
 	if temb > 0 {
 		w.linearAdd(1, temb, out)
 	}
+	w.groupNorm(n, cells, in)
+	w.conv(n, side, in, out, 1)
 	w.groupNorm(n, cells, out)
 	if in == out {
 		w.convAdd(n, side, out, out)

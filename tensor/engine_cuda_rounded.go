@@ -1,0 +1,48 @@
+//go:build cuda
+
+package tensor
+
+import "github.com/sowgen/sowgen/kernels/cuda"
+
+// rounded is a tensor whose numbers the working memory begins with, rounded as the products of 16 bits read them. A product rounds its left side
+// to there, and so does a norm its result, in the same pass over memory: for products of the same tensor that follow it is there already. They
+// write neither it nor the tensor; whatever else is asked of the device might, and ends that.
+type rounded struct {
+	of         cuda.Pointer
+	n, columns int // numbers, and those of a row
+}
+
+func roundedOf(t *Tensor, columns int) rounded {
+	return rounded{onGPU(t), elements(t.Shape()), columns}
+}
+
+// product asks for a product with the left side x of so many columns, in working memory of n float32. launches gets cuda.InScratch for an x that is there.
+func (e *CUDA) product(op string, x *Tensor, columns, n int, launches func(x, scratch cuda.Pointer) []cuda.Launch) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	left, at := roundedOf(x, columns), onGPU(x)
+	there, working := e.rounded.Load(), e.working
+	scratch := e.work(op, n)
+	if there != nil && *there == left && scratch == working {
+		at = cuda.InScratch
+	}
+	e.launch(op, launches(at, scratch)...)
+	if e.precision != F32 {
+		e.rounded.Store(&left)
+	}
+}
+
+// rounding asks for the norm whose result is dst, and has it rounded where products may read it next.
+func (e *CUDA) rounding(op string, dst *Tensor, launch func(cuda.Rounded) cuda.Launch) {
+	s := dst.Shape()
+	c := s[len(s)-1]
+	if e.precision == F32 || !cuda.Rounds(c) {
+		e.launch(op, launch(cuda.Rounded{}))
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	result := roundedOf(dst, c)
+	e.launch(op, launch(cuda.Rounded{Format: e.products(), At: e.work(op, result.n/2)}))
+	e.rounded.Store(&result)
+}
