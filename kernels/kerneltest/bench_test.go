@@ -42,12 +42,15 @@ func BenchmarkGemm(b *testing.B) {
 		{4096, 320, 320}, {4096, 320, 2560}, {4096, 1280, 320}, {1024, 640, 640}, {256, 1280, 1280}, {64, 1280, 1280}, {77, 1024, 1024},
 		{77, 1024, 4096}, {14, 1280, 1280}, {1, 1280, 1280}, {256, 64, 64}, {64, 96, 384}, {16, 128, 128}, {256, 128, 512},
 	} {
-		for _, f := range []kernels.Format{kernels.F32, kernels.F16} {
-			b.Run(fmt.Sprintf("%dx%dx%d/%v", s.m, s.k, s.n, f), func(b *testing.B) {
+		for _, f := range []string{"f32", "f16", "mixed"} {
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", s.m, s.k, s.n, f), func(b *testing.B) {
 				a, dst := random(s.m*s.k), make([]float32, s.m*s.n)
-				w := kernels.Pack(stored(random(s.k*s.n), f), s.k, s.n, s.n)
-				if f != kernels.F32 {
+				w := kernels.Pack(stored(random(s.k*s.n), kernels.F16), s.k, s.n, s.n)
+				switch f {
+				case "f16":
 					w = w.Narrow()
+				case "mixed":
+					w = w.Mixed()
 				}
 				ep := kernels.Epilogue{Bias: random(s.n)}
 				benchmark(b, s.m*s.k*s.n, func() { kernels.Gemm(dst, s.n, a, s.k, s.m, w, ep) })
@@ -100,12 +103,12 @@ func BenchmarkAttention(b *testing.B) {
 		{8, 40, 4096, 4096}, {8, 40, 4096, 77}, {8, 80, 1024, 1024}, {8, 80, 1024, 77}, {8, 160, 256, 256}, {8, 160, 256, 77}, {1, 512, 4096, 4096},
 		{2, 32, 256, 256}, {2, 32, 256, 77}, {3, 32, 64, 64}, {4, 32, 16, 16},
 	} {
-		for _, with := range []string{"plain", "regions"} {
+		for _, with := range []string{"plain", "regions", "mixed"} {
 			if with == "regions" && s.queries != s.keys {
 				continue
 			}
 			b.Run(fmt.Sprintf("%dx%d/%dx%d/%s", s.heads, s.d, s.queries, s.keys, with), func(b *testing.B) {
-				shape := kernels.AttnShape{N: 1, Heads: s.heads, HeadDim: s.d, Queries: s.queries, Keys: s.keys, Scale: .125}
+				shape := kernels.AttnShape{N: 1, Heads: s.heads, HeadDim: s.d, Queries: s.queries, Keys: s.keys, Scale: .125, BF16: with == "mixed"}
 				q, k, v := random(s.heads*s.d*s.queries), random(s.heads*s.d*s.keys), random(s.heads*s.d*s.keys)
 				dst := make([]float32, len(q))
 				var r *kernels.Regions
