@@ -72,19 +72,6 @@ func (b *Packed) block(m *implementation, buf []float32, j, from, rows int) []fl
 	return buf
 }
 
-// filters gives the taps of a packed 3×3 convolution for the channels from … from+n-1 in panel j: those of one tap are n·32 values in a
-// row, and the next tap's begin tap values later. They lie in b itself or, widened, in buf, which must have room for 9·n·32 values.
-func (b *Packed) filters(m *implementation, buf []float32, j, from, n int) (w []float32, tap int) {
-	channels := b.k / 9
-	if b.format == F32 {
-		return b.data[(j*b.k+from)*panel:], channels * panel
-	}
-	for t := range 9 {
-		b.block(m, buf[t*n*panel:], j, t*channels+from, n)
-	}
-	return buf, n * panel
-}
-
 // Pack lays out b [k, n], whose rows start ldb values apart.
 func Pack(b []float32, k, n, ldb int) *Packed {
 	checkMatrix("Pack", "b", b, k, n, ldb)

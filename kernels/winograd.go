@@ -166,15 +166,31 @@ func (c *winograd) do(i int) {
 	m := active.Load()
 	for k := 0; k < c.C; k += channels {
 		n := min(channels, c.C-k)
-		for i := 0; i < n; i += widened {
-			some := min(widened, n-i)
-			w, tap := c.w.filters(m, rest, j, k+i, some)
-			m.WinogradWeights(u[i*panel:], uPoint, w, tap, some*panel)
-		}
+		c.weights(m, u, uPoint, rest, j, k, n)
 		c.multiply(m, &s.tile, sums, u, uPoint, j, from, rows, k, n)
 	}
 	c.output(m, rest, sums, j, from, rows)
 	s.put()
+}
+
+// weights transforms the weights of n channels from k on for panel j. buf has room for those of as many as are widened at a time.
+func (c *winograd) weights(m *implementation, u []float32, uPoint int, buf []float32, j, k, n int) {
+	at, tap := (j*c.w.k+k)*panel, c.C*panel // where the first tap's are, and from tap to tap
+	switch {
+	case c.w.format == F32:
+		m.WinogradWeights(u, uPoint, c.w.data[at:], tap, n*panel)
+		return
+	case c.w.format == F16 && m.WinogradWeightsF16 != nil:
+		m.WinogradWeightsF16(u, uPoint, c.w.half[at:], tap, n*panel)
+		return
+	}
+	for i := 0; i < n; i += widened {
+		some := min(widened, n-i) * panel
+		for t := range 9 {
+			m.widen(c.w.format, buf[t*some:][:some], c.w.half[at+t*tap+i*panel:])
+		}
+		m.WinogradWeights(u[i*panel:], uPoint, buf, some, some)
+	}
 }
 
 // taskValues is how many channels a task of so many rows takes at a time, and how many values it works in.

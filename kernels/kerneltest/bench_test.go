@@ -80,7 +80,7 @@ func BenchmarkConv2D(b *testing.B) {
 	} {
 		c := pad1(s.n, s.size, s.size, s.in, s.out)
 		x, dst := random(c.N*c.H*c.W*c.C), make([]float32, c.N*c.H*c.W*c.Out)
-		w := kernels.PackConv(random(9*s.in*s.out), s.out, s.in, 3, 3)
+		w := kernels.PackConv(stored(random(9*s.in*s.out), kernels.F16), s.out, s.in, 3, 3).Narrow()
 		ep := kernels.Epilogue{Bias: random(s.out)}
 		for name, way := range convs {
 			b.Run(fmt.Sprintf("%dx%d/%dto%d/%s", s.n, s.size, s.in, s.out, name), func(b *testing.B) {

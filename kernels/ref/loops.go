@@ -24,7 +24,9 @@ type Loops struct {
 
 	WinogradInput   func(v []float32, step int, x []float32, line, pixel, n int)
 	WinogradWeights func(u []float32, step int, w []float32, tap, n int)
-	WinogradOutput  func(y []float32, line, pixel int, m, bias, residual []float32, n int)
+	// WinogradWeightsF16 may be nil; n is a multiple of 16.
+	WinogradWeightsF16 func(u []float32, step int, w []uint16, tap, n int)
+	WinogradOutput     func(y []float32, line, pixel int, m, bias, residual []float32, n int)
 
 	PanelRange func(s []float32, rows int, hi, lo *Lanes)
 	PanelExp2  func(s []float32, rows int, mul float32, shift, sum *Lanes)
@@ -51,7 +53,7 @@ var Go = Loops{
 	Add: Add, Sub: Sub, Mul: Mul, Div: Div, GEGLU: GEGLU, Axpby: Axpby,
 	Affine: Affine, AffineSiLU: AffineSiLU, Normalize: Normalize,
 	Sum: Sum, SumSquares: SumSquares, ColSum: ColSum, ColSumSquares: ColSumSquares, Max: Max, ExpSum: ExpSum,
-	WinogradInput: WinogradInput, WinogradWeights: WinogradWeights, WinogradOutput: WinogradOutput,
+	WinogradInput: WinogradInput, WinogradWeights: WinogradWeights, WinogradWeightsF16: WinogradWeightsF16, WinogradOutput: WinogradOutput,
 	PanelRange: PanelRange, PanelExp2: PanelExp2, PanelScale: PanelScale,
 	F16ToF32: F16ToF32, BF16ToF32: BF16ToF32, F32ToF16: F32ToF16, F32ToBF16: F32ToBF16, RoundBF16: RoundBF16,
 	Dot: Dot, Pairs: Pairs, Join: Join, PanelPairs: PanelPairs,

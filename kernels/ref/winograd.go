@@ -72,6 +72,17 @@ func WinogradWeights(u []float32, step int, w []float32, tap, n int) {
 	}
 }
 
+// WinogradWeightsF16 is WinogradWeights for w as half floats.
+func WinogradWeightsF16(u []float32, step int, w []uint16, tap, n int) {
+	var g [9]float32
+	for c := range n {
+		for i := range g {
+			F16ToF32(g[i:i+1], w[i*tap+c:])
+		}
+		WinogradWeights(u[c:], step, g[:], 1, 1)
+	}
+}
+
 // weightPoints is G·g.
 func weightPoints(g0, g1, g2 float32) (u0, u1, u2, u3, u4, u5 float32) {
 	evenA, evenB := g0/p+alpha2/p*g2, g0/q+beta2/q*g2

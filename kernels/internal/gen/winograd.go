@@ -21,6 +21,9 @@ const (
 func (s isa) winograd() {
 	s.winogradInput()
 	s.winogradWeights()
+	if s.wide() {
+		s.winogradWeightsF16()
+	}
 	s.winogradOutput()
 }
 
@@ -151,11 +154,11 @@ func (s isa) winogradInput() {
 	s.ret()
 }
 
-func (s isa) winogradWeights() {
-	s.text("winogradWeights", "(u *float32, step int, w *float32, tap, n int)", "is ref.WinogradWeights.")
+// weightPoints returns what transforms a column or a row of a filter.
+func (s isa) weightPoints() func(g [3]reg.VecVirtual) [6]reg.VecVirtual {
 	const p, q = 2 * alpha2 * (alpha2 - beta2), 2 * beta2 * (beta2 - alpha2)
 	c := s.loads(1/(alpha2*beta2), 1/p, alpha/p, alpha2/p, 1/q, beta/q, beta2/q)
-	points := func(g [3]reg.VecVirtual) [6]reg.VecVirtual {
+	return func(g [3]reg.VecVirtual) [6]reg.VecVirtual {
 		var u [6]reg.VecVirtual
 		for i := range 2 {
 			one, odd, square := c[1+3*i], c[2+3*i], c[3+3*i]
@@ -171,6 +174,11 @@ func (s isa) winogradWeights() {
 		u[0], u[5] = g[0], g[2]
 		return u
 	}
+}
+
+func (s isa) winogradWeights() {
+	s.text("winogradWeights", "(u *float32, step int, w *float32, tap, n int)", "is ref.WinogradWeights.")
+	points := s.weightPoints()
 	u, w, tap := pointer("u"), pointer("w"), pointer("tap")
 	times4(tap)
 	tap3, at := GP64(), GP64()
@@ -207,6 +215,52 @@ func (s isa) winogradWeights() {
 			}
 			ADDQ(step6.one, at)
 		}
+	})
+	s.ret()
+}
+
+// winogradWeightsF16 is winogradWeights for half floats, with registers enough for all that is in between. What comes 2 KB later is asked for: the
+// channels after these, from memory.
+func (s isa) winogradWeightsF16() {
+	s.text("winogradWeightsF16", "(u *float32, step int, w *uint16, tap, n int)", "is ref.WinogradWeightsF16. n is a multiple of 16.")
+	points := s.weightPoints()
+	n, u, w, tap := pointer("n"), pointer("u"), pointer("w"), pointer("tap")
+	SHLQ(operand.Imm(1), tap)
+	tap3 := GP64()
+	LEAQ(operand.Mem{Base: tap, Index: tap, Scale: 2}, tap3)
+	step := parameter("step")
+	step6 := GP64()
+	LEAQ(operand.Mem{Base: step.three, Index: step.three, Scale: 1}, step6)
+	loop("whole", n, s.lanes, func() {
+		from, at := GP64(), GP64()
+		MOVQ(w, from)
+		var t [6][3]reg.VecVirtual
+		for j := range 3 {
+			var g [3]reg.VecVirtual
+			for i := range g {
+				m := operand.Mem{Base: from}
+				if i > 0 {
+					m.Index, m.Scale = tap3, uint8(i)
+				}
+				g[i] = s.vec()
+				VCVTPH2PS(m, g[i])
+				PREFETCHT0(m.Offset(2048))
+			}
+			for i, v := range points(g) {
+				t[i][j] = v
+			}
+			ADDQ(tap, from)
+		}
+		MOVQ(u, at)
+		for i := range t {
+			for j, v := range points(t[i]) {
+				VMOVUPS(v, step.index(at, j))
+			}
+			ADDQ(step6, at)
+		}
+		ADDQ(operand.Imm(uint64(2*s.lanes)), w)
+		ADDQ(operand.Imm(uint64(s.bytes())), u)
+		SUBQ(operand.Imm(uint64(s.lanes)), n)
 	})
 	s.ret()
 }

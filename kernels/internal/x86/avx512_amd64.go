@@ -194,6 +194,11 @@ func winogradInputAVX512(v *float32, step int, x *float32, line int, pixel int, 
 //go:noescape
 func winogradWeightsAVX512(u *float32, step int, w *float32, tap int, n int)
 
+// winogradWeightsF16AVX512 is ref.WinogradWeightsF16. n is a multiple of 16.
+//
+//go:noescape
+func winogradWeightsF16AVX512(u *float32, step int, w *uint16, tap int, n int)
+
 // winogradOutputAVX512 is ref.WinogradOutput.
 //
 //go:noescape

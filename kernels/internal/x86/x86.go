@@ -34,8 +34,8 @@ var AVX512 = ref.Loops{
 	ColSum: colSum(addAVX512), ColSumSquares: colSumSquares(addSquaresAVX512),
 	Max: sum(maxAVX512), ExpSum: expSum(expSumAVX512),
 	WinogradInput: winogradInput(winogradInputAVX512), WinogradWeights: winogradWeights(winogradWeightsAVX512),
-	WinogradOutput: winogradOutput(winogradOutputAVX512),
-	PanelRange:     panelRange(panelRangeAVX512), PanelExp2: panelExp2(panelExp2AVX512), PanelScale: panelScale(panelScaleAVX512),
+	WinogradWeightsF16: winogradWeights(winogradWeightsF16AVX512), WinogradOutput: winogradOutput(winogradOutputAVX512),
+	PanelRange: panelRange(panelRangeAVX512), PanelExp2: panelExp2(panelExp2AVX512), PanelScale: panelScale(panelScaleAVX512),
 	F16ToF32: widen(f16ToF32AVX512, ref.F16ToF32), BF16ToF32: widen(bf16ToF32AVX512, ref.BF16ToF32),
 	F32ToF16: narrow(f32ToF16AVX512, ref.F32ToF16), F32ToBF16: narrow(f32ToBF16AVX512, ref.F32ToBF16), RoundBF16: unary(roundBF16AVX512),
 	Peak: peak(peakAVX512, 16*peakAddsAVX512),
@@ -229,14 +229,14 @@ func winogradInput(f func(v *float32, step int, x *float32, line, pixel, n int))
 	}
 }
 
-func winogradWeights(f func(u *float32, step int, w *float32, tap, n int)) func(u []float32, step int, w []float32, tap, n int) {
-	return func(u []float32, step int, w []float32, tap, n int) {
+func winogradWeights[T any](f func(u *float32, step int, w *T, tap, n int)) func(u []float32, step int, w []T, tap, n int) {
+	return func(u []float32, step int, w []T, tap, n int) {
 		if n == 0 {
 			return
 		}
 		_, _ = u[35*step+n-1], w[8*tap+n-1]
 		if raceEnabled {
-			grid(read[float32], w, 1, 9, 0, tap, n)
+			grid(read[T], w, 1, 9, 0, tap, n)
 			grid(write[float32], u, 1, 36, 0, step, n)
 		}
 		f(&u[0], step, &w[0], tap, n)
@@ -266,7 +266,7 @@ func winogradOutput(f func(y *float32, line, pixel int, m, bias, residual *float
 }
 
 // grid shows the race detector n values at each of lines·pixels places.
-func grid(touch func([]float32), x []float32, lines, pixels, line, pixel, n int) {
+func grid[T any](touch func([]T), x []T, lines, pixels, line, pixel, n int) {
 	for i := range lines {
 		for j := range pixels {
 			touch(x[i*line+j*pixel:][:n])
