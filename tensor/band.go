@@ -18,6 +18,9 @@ func NormConv2D(x *Tensor, norm Norm, w *Weight, ep Epilogue, stride int, paddin
 	y, ep := ep.result(op, e, shape, x)
 	defer Tidy(y).Keep()
 	scale, shift := norm.scales(op, e, x)
+	if e, ok := device(e).(roundingEngine); ok && e.convolveNormed(y, x, scale, shift, w, ep, g) {
+		return y
+	}
 	b := w.bands(e, s, shape, g)
 	if b.n == 0 {
 		normed := alloc(op, e, s)
@@ -27,6 +30,12 @@ func NormConv2D(x *Tensor, norm Norm, w *Weight, ep Epilogue, stride int, paddin
 	}
 	w.inBands(e, y, s[1], b, ep, g, &normed{e: e, x: x, scale: scale, shift: shift, band: alloc(op, e, []int{1, b.lines, s[2], s[3]})})
 	return y
+}
+
+// roundingEngine is an engine whose convolutions read less than float32: it may make of x what they read, SiLU of x·scale + shift, at once. It says
+// whether it did.
+type roundingEngine interface {
+	convolveNormed(dst, x, scale, shift *Tensor, w *Weight, ep Epilogue, g ConvGeometry) bool
 }
 
 // UpsampleConv2D returns x [n, h, w, in] resized by repeating and convolved: [Conv2D] of [UpsampleNearest].

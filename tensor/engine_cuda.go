@@ -248,12 +248,15 @@ func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 
 // Conv2D implements [Engine].
 func (e *CUDA) Conv2D(dst, x *Tensor, w *Weight, ep Epilogue, g ConvGeometry) {
+	c, at := e.conv(dst, x, w, g)
+	e.product("Conv2D", x, w.In, c.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch { return c.Launches(onGPU(dst), x, at, scratch, ep.onGPU()) })
+}
+
+// conv is the shape of a convolution, and where its weight lies.
+func (e *CUDA) conv(dst, x *Tensor, w *Weight, g ConvGeometry) (c cuda.Conv, at cuda.Pointer) {
 	p, s, o := w.Packed.(*packed), x.Shape(), dst.Shape()
-	c := cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
-		OH: o[1], OW: o[2], Format: p.layout.Format, On: e.device.Hardware}
-	e.product("Conv2D", x, w.In, c.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
-		return c.Launches(onGPU(dst), x, p.at, scratch, ep.onGPU())
-	})
+	return cuda.Conv{N: s[0], H: s[1], W: s[2], C: s[3], Out: w.Out, KH: w.KH, KW: w.KW, Stride: g.Stride, Top: g.Top, Left: g.Left,
+		OH: o[1], OW: o[2], Format: p.layout.Format, On: e.device.Hardware}, p.at
 }
 
 // GroupScales implements [Engine].

@@ -46,3 +46,19 @@ func (e *CUDA) rounding(op string, dst *Tensor, launch func(cuda.Rounded) cuda.L
 	e.launch(op, launch(cuda.Rounded{Format: e.products(), At: e.work(op, result.n/2)}))
 	e.rounded.Store(&result)
 }
+
+// convolveNormed implements [roundingEngine]: nobody else reads what the convolution does, so that it is made in 16 bits alone, and as a whole unless
+// the picture is huge.
+func (e *CUDA) convolveNormed(dst, x, scale, shift *Tensor, w *Weight, ep Epilogue, g ConvGeometry) bool {
+	s := x.Shape()
+	if e.precision == F32 || !cuda.Rounds(s[3]) || elements(s[1:]) > 4*e.band {
+		return false
+	}
+	c, at := e.conv(dst, x, w, g)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	scratch := e.work("NormConv2D", c.Scratch())
+	normed := cuda.ScaleChannels(0, onGPU(x), onGPU(scale), onGPU(shift), s[0], s[1]*s[2], s[3], true, cuda.Rounded{Format: e.products(), At: scratch})
+	e.launch("NormConv2D", append([]cuda.Launch{normed}, c.Launches(onGPU(dst), cuda.InScratch, at, scratch, ep.onGPU())...)...)
+	return true
+}

@@ -75,8 +75,18 @@ func TestRoundedOnce(t *testing.T) {
 			} else {
 				require.Equal(t, 1, since())
 			}
+			norm := tensor.Norm{Groups: 2, Eps: 1e-5}
+			atOnce := tensor.NormConv2D(x, norm, conv, tensor.Epilogue{}, 1, tensor.Pad(1))
+			stride := tensor.NormConv2D(x, norm, conv, tensor.Epilogue{}, 2, tensor.Pad(1))
+			if c == 8 {
+				require.Equal(t, 0, since())
+			} else {
+				require.Equal(t, 2, since())
+			}
 			require.NoError(t, e.Watch(nil))
 
+			require.Equal(t, read(convolved), read(atOnce))
+			require.Equal(t, read(tensor.Conv2D(picture, conv, tensor.Epilogue{}, 2, tensor.Pad(1))), read(stride))
 			require.Equal(t, read(alone(normed)), read(again))
 			require.Equal(t, read(tensor.SiLU(alone(normed))), read(k))
 			require.Equal(t, read(alone(tensor.SiLU(again))), read(changed))

@@ -34,7 +34,7 @@ func checks(file string) ([]check, error) {
 		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"epilogue.cuh":       append(product("gemm", "f32"), product("gemm", "f16")...),
 		"gemm.cu":            append(product("gemm", "f32"), product("gemm", "f16")...),
-		"half.cuh":           {{"convert", "", kernelTests, "TestFormats"}},
+		"half.cuh":           {{"convert", "", kernelTests, "TestFormats"}, {"norm", "", kernelTests, "TestNormsRound"}},
 		"math.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),
 		"norm.cu":            norm(),
@@ -62,7 +62,7 @@ func unaligned(source string) check { return check{source, "", kernelTests, "Tes
 
 func norm() []check {
 	return []check{
-		unaligned("norm"), {"norm", "", kernelTests, "TestScaleChannelsInPlace"}, {"norm", "", suiteTests, "TestCUDA/LayerNorm"}, {"norm", "", suiteTests, "TestCUDA/GroupNorm/.*(2_3_8|2_7_13_6|3_5_5_33)"},
+		unaligned("norm"), {"norm", "", kernelTests, "TestScaleChannelsInPlace|TestNormsRound"}, {"norm", "", suiteTests, "TestCUDA/LayerNorm"}, {"norm", "", suiteTests, "TestCUDA/GroupNorm/.*(2_3_8|2_7_13_6|3_5_5_33)"},
 		{"norm", "", suiteTests, "TestCUDA/GroupNorm/.*(1_25_41|2_37_57|1_3_2)"},
 	}
 }

@@ -112,12 +112,17 @@ func (w *work) attention(n, heads, d, queries, keys int) {
 	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
 }
 
-func (w *work) groupNorm(n, cells, c int) {
+// groupNorm is a group norm; alone says that nobody reads it but the convolution behind it, so that it is made in 16 bits only.
+func (w *work) groupNorm(n, cells, c int, alone bool) {
 	shape := fmt.Sprintf("%d × %d × %d", n, cells, c)
 	for _, l := range (cuda.GroupNorm{N: n, HW: cells, C: c, Groups: 32}).Launches(0, 0, 0, 0, 0, 0) {
 		w.add(l, shape)
 	}
-	w.add(cuda.ScaleChannels(somewhere, 0, 0, 0, n, cells, c, true, cuda.Rounded{Format: cuda.F16}), shape)
+	dst := cuda.Pointer(somewhere)
+	if alone {
+		dst, shape = 0, shape+", in 16 bits"
+	}
+	w.add(cuda.ScaleChannels(dst, 0, 0, 0, n, cells, c, true, cuda.Rounded{Format: cuda.F16}), shape)
 	w.rounded = [2]int{n * cells, c}
 }
 
@@ -149,9 +154,9 @@ func (w *work) resnet(n, side, in, out, temb int) {
 	if temb > 0 {
 		w.linearAdd(1, temb, out)
 	}
-	w.groupNorm(n, cells, in)
+	w.groupNorm(n, cells, in, true)
 	w.conv(n, side, in, out, 1)
-	w.groupNorm(n, cells, out)
+	w.groupNorm(n, cells, out, true)
 	if in == out {
 		w.convAdd(n, side, out, out)
 		return
@@ -165,7 +170,7 @@ func (w *work) resnet(n, side, in, out, temb int) {
 func (w *work) transformer(m, n, side, c int) {
 	cells := side * side
 	rows := m * cells
-	w.groupNorm(m, cells, c)
+	w.groupNorm(m, cells, c, false)
 	w.linear(rows, c, c)
 	w.layerNorm(rows, c)
 	for range 3 {
@@ -235,7 +240,7 @@ func unet(n, side int, number float64) *work {
 		}
 	}
 	w.repeat(1, n, side*side*320) // what conv_in gave, for the last join
-	w.groupNorm(n, side*side, 320)
+	w.groupNorm(n, side*side, 320, true)
 	w.conv(n, side, 320, 4, 1)
 	return w
 }
@@ -245,7 +250,7 @@ func vae(side int, decode bool, number float64) *work {
 	w := &work{number: number}
 	middle := func() {
 		w.resnet(1, side, 512, 512, 0)
-		w.groupNorm(1, side*side, 512)
+		w.groupNorm(1, side*side, 512, false)
 		for range 3 {
 			w.linear(side*side, 512, 512)
 		}
@@ -268,7 +273,7 @@ func vae(side int, decode bool, number float64) *work {
 				w.conv(1, side, c, c, 1)
 			}
 		}
-		w.groupNorm(1, side*side, 128)
+		w.groupNorm(1, side*side, 128, true)
 		w.conv(1, side, 128, 3, 1)
 		return w
 	}
@@ -286,7 +291,7 @@ func vae(side int, decode bool, number float64) *work {
 		}
 	}
 	middle()
-	w.groupNorm(1, side*side, 512)
+	w.groupNorm(1, side*side, 512, true)
 	w.conv(1, side, 512, 8, 1)
 	return w
 }
