@@ -241,6 +241,10 @@ func (ep Epilogue) onGPU() cuda.Epilogue {
 func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
 	p := w.Packed.(*packed)
 	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}
+	if l.Row() {
+		e.launch("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, 0, ep.onGPU())...)
+		return
+	}
 	e.product("Linear", x, w.In, l.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
 		return l.Launches(onGPU(dst), x, p.at, scratch, ep.onGPU())
 	})

@@ -50,9 +50,12 @@ type Linear struct {
 	On   Hardware // the GPU that it is for, which decides how it is cut into blocks; unset, a large one
 }
 
+// Row says whether it is one row, for which there is a kernel of its own in 16 bits: it wants no scratch, and x as float32.
+func (l Linear) Row() bool { return l.Rows == 1 && l.W.Format != F32 && !l.W.Gated }
+
 // Scratch is the number of float32 that Launches wants to work in.
 func (l Linear) Scratch() int {
-	if l.W.Format == F32 {
+	if l.W.Format == F32 || l.Row() {
 		return 0
 	}
 	return l.half().scratch(l.Rows * l.W.Pitch())
@@ -64,7 +67,17 @@ func (l Linear) half() half { return newHalf(l.W.Format, l.Rows, l.W.Out, l.W.Pi
 // no other activation and no residual. In a format of 16 bits x is rounded to it and the sums are in float32; x may be
 // [InScratch]. dst must not overlap x.
 func (l Linear) Launches(dst, x, w, scratch Pointer, ep Epilogue) []Launch {
+	if l.Row() {
+		return []Launch{l.row(dst, x, w, ep)}
+	}
 	return l.launches(dst, x, w, scratch, ep, l.half())
+}
+
+func (l Linear) row(dst, x, w Pointer, ep Epilogue) Launch {
+	work := product(l.W.Format, 1, l.W.K(), l.W.Out, l.W.K(), l.W.Out, ep.residual(l.W.Out))
+	work.Weight = float64(l.W.Bytes())
+	return Launch{"gemv", "gemv_" + l.W.Format.String(), warpEach(l.W.Out), Dim{threads, 1, 1}, 0, params(
+		dst, x, w, ep.Bias, ep.Residual, count(l.W.Out), count(l.W.K()), count(l.W.Pitch()), uint32(ep.Act)), work}
 }
 
 func (l Linear) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Launch {

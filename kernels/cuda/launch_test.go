@@ -35,6 +35,7 @@ func launches() []Launch {
 			all = append(all, of...)
 		}
 		if f != F32 {
+			all = append(all, Linear{1, Packed{f, 1280, 1280, 1, false}, Hardware{}}.Launches(256, 512, 768, 0, Epilogue{Bias: 1024, Residual: 256})...)
 			all = append(all, f.Widen(256, 512, 1001))
 		}
 	}

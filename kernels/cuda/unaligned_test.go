@@ -30,6 +30,7 @@ func TestUnaligned(t *testing.T) {
 		{Binary(Add, 0, 0, 0, []int{101}, []int{1}, []int{1})[0], operands{101, 101, 101}},
 		{ScaleChannels(0, 0, 0, 0, 2, 5, 8, true, Rounded{}), operands{80, 80, 16, 16}},
 		{GroupNorm{2, 5, 8, 2, 1e-5}.Launches(0, 0, 0, 0, 0, 0)[0], operands{16, 16, 80, 8, 8}},
+		{Linear{1, Packed{F16, 5, 9, 1, false}, Hardware{}}.Launches(0, 0, 0, 0, Epilogue{})[0], operands{5, 9, -40, 5, 5}},
 		{LayerNorm(0, 0, 0, 0, 3, 140, 1e-5, Rounded{}), operands{420, 420, 140, 140}},
 		{UpsampleNearest(0, 0, 1, 3, 3, 4, 6, 6), operands{144, 36}},
 		{Gemm{Batch: 1, M: 70, K: 12, N: 68, TransB: true}.Launch(0, 0, 0, Epilogue{}), operands{70 * 68, 70 * 12, 68 * 12}},

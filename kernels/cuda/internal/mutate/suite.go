@@ -34,6 +34,7 @@ func checks(file string) ([]check, error) {
 		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"epilogue.cuh":       append(product("gemm", "f32"), product("gemm", "f16")...),
 		"gemm.cu":            append(product("gemm", "f32"), product("gemm", "f16")...),
+		"gemv.cu":            {unaligned("gemv"), {"gemv", "", kernelTests, "TestRow"}},
 		"half.cuh":           {{"convert", "", kernelTests, "TestFormats"}, {"norm", "", kernelTests, "TestNormsRound"}},
 		"math.cuh":           {{"softmax", "", suiteTests, "TestCUDA/Softmax"}, {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
 		"mma.cuh":            append(product("gemm", "f16"), attention("f16")...),

@@ -74,7 +74,7 @@ func (w *work) addProduct(left [2]int, launches func(dst, x, weight, scratch cud
 		ep.Residual, name = somewhere, name+", added"
 	}
 	x := cuda.Pointer(somewhere)
-	if left == w.rounded {
+	if left == w.rounded && left[0] > 1 {
 		x = cuda.InScratch
 	}
 	for _, l := range launches(somewhere, x, somewhere, somewhere, ep) {
