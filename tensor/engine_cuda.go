@@ -86,6 +86,11 @@ func (e *CUDA) Time(work func() error) (seconds float64, err error) { return e.d
 // Watch has see called for every launch from here on; nil ends that. see may not use the engine.
 func (e *CUDA) Watch(see func(cuda.Launch)) error { return e.device.Watch(see) }
 
+// TimeEach has see called with every launch from here on and the seconds that it took; nil ends that. see may not use the engine.
+func (e *CUDA) TimeEach(see func(l cuda.Launch, seconds float64)) error {
+	return e.device.TimeEach(see)
+}
+
 // launch asks for kernels and fails if something asked for before has failed.
 func (e *CUDA) launch(op string, launches ...cuda.Launch) {
 	if err := e.device.Err(); err != nil {
@@ -301,20 +306,24 @@ func (e *CUDA) Softmax(dst, x *Tensor) {
 // Attention implements [Engine].
 func (e *CUDA) Attention(dst, q, k, v *Tensor, p AttnParams) {
 	s := q.Shape()
-	a := cuda.NewAttention(kernels.AttnShape{
+	a := cuda.NewAttention(e.products(), kernels.AttnShape{
 		N: s[0], Heads: p.Heads, HeadDim: s[2] / p.Heads, Queries: s[1], Keys: k.Shape()[1], Scale: p.Scale, Causal: p.Causal,
 	}, p.Regions.kernel(), p.Mass != nil)
-	a.Format = e.products()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	plan := e.plan(a.Plan)
-	if p.Mass == nil {
-		e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, 0, 0)...)
-		return
+	var scratch, mass cuda.Pointer
+	if n := a.Scratch() + a.Masses(); n > 0 {
+		scratch = e.work("Attention", n)
+		mass = scratch + cuda.Pointer(4*a.Scratch())
 	}
-	masses := e.work("Attention", a.Masses()+a.Scratch())
-	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, masses, masses+cuda.Pointer(4*a.Masses()))...)
-	must("Attention", cuda.Download(e.device, p.Mass, masses))
+	if p.Mass == nil {
+		mass = 0
+	}
+	e.launch("Attention", a.Launches(onGPU(dst), onGPU(q), onGPU(k), onGPU(v), plan, mass, scratch)...)
+	if p.Mass != nil {
+		must("Attention", cuda.Download(e.device, p.Mass, mass))
+	}
 }
 
 // mostPlans bounds the plans that stay on the device. A run has one for each grid, set of rules and wish for masses.

@@ -24,13 +24,14 @@ import (
 // bench is the command's flags, and what they lead to.
 type bench struct {
 	*app
-	model, random string
-	device        string
-	threads, reps int
-	precision     tensor.Precision
-	only          []string
-	profile       string
-	json, paced   bool
+	model, random  string
+	device         string
+	threads, reps  int
+	precision      tensor.Precision
+	only           []string
+	profile        string
+	json, paced    bool
+	kernelByKernel bool
 
 	fsys   fs.FS
 	engine tensor.Engine // where all is computed
@@ -89,7 +90,10 @@ memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The
 	flags.StringVar(&b.profile, "profile", "", "`FILE` for where the processor's time went, for go tool pprof")
 	flags.BoolVar(&b.json, "json", false, "print a list as JSON instead of a table")
 	flags.BoolVar(&b.paced, "paced", false, "measure the only benchmark once for each line on standard input and print a line of JSON each: to take turns with other programs")
+	flags.BoolVar(&b.kernelByKernel, "kernels", false, "on a GPU, print the kernels of each, the longest first")
 	cmd.MarkFlagsMutuallyExclusive("model", "random")
+	cmd.MarkFlagsMutuallyExclusive("json", "kernels")
+	cmd.MarkFlagsMutuallyExclusive("paced", "kernels")
 	cmd.MarkFlagsMutuallyExclusive("paced", "reps")
 	cmd.MarkFlagsMutuallyExclusive("paced", "profile")
 	cmd.MarkFlagDirname("model")
@@ -101,6 +105,9 @@ memory's bus. The budget is the time at 60 % of the roofline (docs/cuda.md). The
 		}
 		if err := setThreads(b.threads); err != nil {
 			return err
+		}
+		if b.kernelByKernel && !b.measuresGPU() {
+			return wrongFlag("kernels", true, "want --device cuda: a processor's time is told by --profile")
 		}
 		chosen, err := b.choose()
 		if err != nil {
@@ -198,10 +205,26 @@ func (b *bench) run(ctx context.Context, chosen []benchmark) error {
 		e.SetIndent("", "  ")
 		return e.Encode(all)
 	}
-	if b.gpu != nil {
-		return b.printGPU(all)
+	if b.gpu == nil {
+		return b.print(all)
 	}
-	return b.print(all)
+	if err := b.printGPU(all); err != nil || !b.kernelByKernel {
+		return err
+	}
+	for _, m := range chosen {
+		run, err := b.ready(ctx, m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		launched, err := b.gpu.kernelsOf(func() error { return run(ctx) })
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		if err := b.printKernels(m.name, launched); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // profiled does what f does and writes the profile of it, if one is asked for.

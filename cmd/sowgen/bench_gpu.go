@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -18,6 +20,7 @@ type gpuEngine interface {
 	Hardware() cuda.Hardware
 	Time(work func() error) (seconds float64, err error)
 	Watch(see func(cuda.Launch)) error
+	TimeEach(see func(l cuda.Launch, seconds float64)) error
 }
 
 // onGPU is a GPU that is measured, and what the benchmark at hand is to it.
@@ -81,6 +84,48 @@ func (b *bench) onceOnGPU(ctx context.Context, m benchmark, run func(context.Con
 	})
 	spent := time.Since(wall)
 	return b.rated(m, measurement{CPU: (processorTime() - cpu).Seconds() / runs, Wall: spent.Seconds() / runs, Device: device / runs}), err
+}
+
+// launched is all launches of a kernel on a grid in a run.
+type launched struct {
+	kernel        string
+	grid          cuda.Dim
+	count         int
+	took, atLeast float64 // seconds
+}
+
+// kernelsOf times each kernel of a run by itself, those that took longest first.
+func (g *onGPU) kernelsOf(run func() error) (all []launched, err error) {
+	err = g.TimeEach(func(l cuda.Launch, seconds float64) {
+		i := slices.IndexFunc(all, func(a launched) bool { return a.kernel == l.Kernel && a.grid == l.Grid })
+		if i < 0 {
+			i, all = len(all), append(all, launched{kernel: l.Kernel, grid: l.Grid})
+		}
+		all[i].count++
+		all[i].took += seconds
+		all[i].atLeast += g.Seconds(l.Work)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = run()
+	if ended := g.TimeEach(nil); err == nil {
+		err = ended
+	}
+	slices.SortStableFunc(all, func(a, b launched) int { return cmp.Compare(b.took, a.took) })
+	return all, err
+}
+
+// printKernels writes what a run launches, kernel by kernel.
+func (b *bench) printKernels(name string, all []launched) error {
+	fmt.Fprintf(b.stdout, "\nkernels of %s, each by itself\n\n", name)
+	t := tabwriter.NewWriter(b.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "kernel\tgrid\tlaunches\tms together\tµs each\troofline µs\t% of roofline\t")
+	for _, l := range all {
+		fmt.Fprintf(t, "%s\t%d×%d×%d\t%d\t%.3f\t%.1f\t%.1f\t%.0f\t\n", l.kernel, l.grid.X, l.grid.Y, l.grid.Z, l.count, 1e3*l.took,
+			1e6*l.took/float64(l.count), 1e6*l.atLeast/float64(l.count), 100*l.atLeast/l.took)
+	}
+	return t.Flush()
 }
 
 // printGPU writes the measurements as a table.

@@ -4,6 +4,9 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -65,6 +68,24 @@ func TestDeviceIsMeasured(t *testing.T) {
 		assert.GreaterOrEqual(t, m.Wall, m.Device, m.Name)
 	}
 	assert.Greater(t, all[1].Launches, 10)
+}
+
+// TestDeviceIsMeasuredKernelByKernel: all launches of a network are in its table.
+func TestDeviceIsMeasuredKernelByKernel(t *testing.T) {
+	workIn(t)
+	o := must(t, tinyBench(t, "clip", "--device", "cuda", "--kernels")...)
+	network, kernels, found := strings.Cut(o.stdout, "kernels of clip, each by itself\n")
+	require.True(t, found, o.stdout)
+	want := regexp.MustCompile(`clip +[\d.e+-]+ +[\d.e+-]+ +[\d.e+-]+ +(\d+) `).FindStringSubmatch(network)
+	require.NotNil(t, want, network)
+	launches := 0
+	for _, row := range regexp.MustCompile(`(?m)^ *\w+ +\d+×\d+×\d+ +(\d+) `).FindAllStringSubmatch(kernels, -1) {
+		n, err := strconv.Atoi(row[1])
+		require.NoError(t, err)
+		launches += n
+	}
+	require.Equal(t, want[1], strconv.Itoa(launches), o.stdout)
+	sowgen(t, tinyBench(t, "clip", "--kernels")...).refuses(t, exitUsage, nil, "want --device cuda")
 }
 
 func TestDeviceRefuses(t *testing.T) {

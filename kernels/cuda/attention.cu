@@ -7,31 +7,14 @@
 //
 // masses, if not null, is [n·heads, tasks, labels]: what the task's queries give the keys of each label, added up.
 //
-// blockIdx is (task, part of the columns, p·heads + h). A block has up to 64 queries. Heads wider than a block's columns of v go to several blocks,
+// blockIdx is (task, part of the columns, p·heads + h). A block has up to 64 or 128 queries. Heads wider than a block's columns of v go to several blocks,
 // which find the same logits.
 #include "attention_f32.cuh"
-#include "attention_half.cuh"
-
-// ATTENTION is an entry point.
-#define ATTENTION(name, function)                                                                                                                    \
-    extern "C" __global__ void __launch_bounds__(THREADS)                                                                                            \
-        name(float* dst, const float* q, const float* k, const float* v, const int* plan, float* masses, uint32 queries, uint32 keys, uint32 heads,  \
-             uint32 d, uint32 labels, float scale, int causal) {                                                                                     \
-        function(dst, q, k, v, plan, masses, queries, keys, heads, d, labels, scale, causal != 0);                                                   \
-    }
 
 // The number is the columns of v that a block has.
-ATTENTION(attention_f32_64, attention_f32<2>)
-ATTENTION(attention_f32_96, attention_f32<3>)
-ATTENTION(attention_f32_160, attention_f32<5>)
-ATTENTION(attention_f16_64, (attention_half<F16, 64, 64>))
-ATTENTION(attention_f16_80, (attention_half<F16, 80, 64>))
-ATTENTION(attention_f16_160, (attention_half<F16, 160, 32>))
-#if HAS_BF16
-ATTENTION(attention_bf16_64, (attention_half<BF16, 64, 64>))
-ATTENTION(attention_bf16_80, (attention_half<BF16, 80, 64>))
-ATTENTION(attention_bf16_160, (attention_half<BF16, 160, 32>))
-#endif
+ATTENTION(attention_f32_64, THREADS, 1, float, attention_f32<2>)
+ATTENTION(attention_f32_96, THREADS, 1, float, attention_f32<3>)
+ATTENTION(attention_f32_160, THREADS, 1, float, attention_f32<5>)
 
 // attention_mass is mass[z, a, c], z < n·heads: the mean over the queries of label a of what they give the keys of label c, from the sums
 // over tasks that attention left; 0 for a label without queries.

@@ -1,7 +1,7 @@
 // attention.cuh is what the attention kernels have in common: how regions read each other, and the running softmax of a row.
 //
 // Rules (kernels.Rule) are affine in the logit for each pair of query label and key label, so there is never a mask: tokens are sorted by
-// label, a block takes up to 64 queries of one label, and goes through a list of segments, stretches of keys under one rule:
+// label, a block takes queries of one label, and goes through a list of segments, stretches of keys under one rule:
 //
 //	L' = keep·L + high·mx + low·mn + beta,    keep = 1 - |alpha|, high = max(alpha, 0), low = max(-alpha, 0)
 //
@@ -12,9 +12,6 @@
 #pragma once
 #include "rows.cuh"
 #include "warp.cuh"
-
-const int QUERIES = 64;  // of a block
-const int THREADS = 128; // of it
 
 // Segment is a stretch of sorted keys as one query label reads it.
 struct Segment {
@@ -31,7 +28,7 @@ struct Program {
     float rest;   // share of the segments without a target
 };
 
-// Task is up to 64 queries of one label, first … first+count-1 of the sorted ones.
+// Task is the queries of a block, of one label, first … first+count-1 of the sorted ones.
 struct Task {
     int first, count, label;
 };
@@ -52,11 +49,15 @@ struct Reading {
     Program program;
     uint32 keys;
 
-    __device__ __forceinline__ Reading(const int* plan, uint32 queries, uint32 keys) : plan(plan), keys(keys) {
-        const int first = blockIdx.x * QUERIES;
+    // Reading of a plan is its order alone.
+    explicit __device__ __forceinline__ Reading(const int* plan) : plan(plan) {}
+
+    // most is how many queries a block takes, at most.
+    __device__ __forceinline__ Reading(const int* plan, uint32 queries, uint32 keys, int most) : plan(plan), keys(keys) {
+        const int first = blockIdx.x * most;
         if (!plan) {
             const int left = queries - first;
-            task = Task{first, left < QUERIES ? left : QUERIES, 0};
+            task = Task{first, left < most ? left : most, 0};
             program = Program{1, 0, 1};
             return;
         }
@@ -112,26 +113,31 @@ struct RowState {
     __device__ __forceinline__ void add(float block) { sum += block, part += block; }
 };
 
-// Masses is what the queries of a block give the keys of each label. Each segment leaves behind the top and the sum of each row as they were
-// when it ended; what became of them is known at the end.
+// Masses is what the queries of a block give the keys of each label. Each segment leaves behind the top and the part of each row as they were
+// when it ended, in the block's own piece of memory; what became of them is known at the end.
+template <int QUERIES>
 struct Masses {
-    float* result;        // [n·heads, tasks, labels], or null
-    float *tops, *parts;  // [segments][queries], in shared memory
+    float* result;       // [n·heads, tasks, labels], and behind it all blocks' tops and parts
+    float *tops, *parts; // [segments][queries]
     uint32 labels;
 
-    __device__ __forceinline__ Masses(float* result, float* shared, uint32 labels) : result(result), tops(shared), parts(shared + labels * QUERIES), labels(labels) {}
+    __device__ __forceinline__ Masses(float* masses, uint32 labels) : labels(labels) {
+        const uint64 block = static_cast<uint64>(blockIdx.z) * gridDim.x + blockIdx.x, blocks = static_cast<uint64>(gridDim.z) * gridDim.x;
+        result = masses + block * labels;
+        tops = masses + blocks * labels + block * labels * 2 * QUERIES;
+        parts = tops + labels * QUERIES;
+    }
 
     // note is called for each row when a segment ends, by one thread of the row.
-    __device__ __forceinline__ void note(int segment, uint32 query, const RowState& row) const {
-        tops[segment * QUERIES + query] = row.top;
-        parts[segment * QUERIES + query] = row.part;
+    __device__ __forceinline__ void note(int segment, uint32 query, float top, float part) const {
+        tops[segment * QUERIES + query] = top;
+        parts[segment * QUERIES + query] = part;
     }
 
     // store is called by all threads, after a barrier, with the rows' last top and sum: the share of a segment in its row is its part of the last
     // softmax, of which the rest is, or its target.
     __device__ __forceinline__ void store(const Reading& r, const float* last_top, const float* last_sum) const {
-        float* const to = result + (static_cast<uint64>(blockIdx.z) * gridDim.x + blockIdx.x) * labels;
-        for (uint32 label = threadIdx.x; label < labels; label += THREADS) {
+        for (uint32 label = threadIdx.x; label < labels; label += blockDim.x) {
             float mass = 0;
             for (int n = 0; n < r.program.segments; n++) {
                 const Segment segment = r.segment(n);
@@ -140,7 +146,7 @@ struct Masses {
                     mass += segment.share > 0 ? segment.share
                                               : r.program.rest * parts[n * QUERIES + i] * expf(tops[n * QUERIES + i] - last_top[i]) / last_sum[i];
             }
-            to[label] = mass;
+            result[label] = mass;
         }
     }
 };
@@ -165,3 +171,11 @@ struct Heads {
         key = (picture * keys * heads + head) * d;
     }
 };
+
+// ATTENTION is an entry point of so many threads, of which a multiprocessor is to have room for so many blocks.
+#define ATTENTION(name, threads, blocks, type, function)                                                                                             \
+    extern "C" __global__ void __launch_bounds__(threads, blocks)                                                                                    \
+        name(float* dst, const float* q, const type* k, const type* v, const int* plan, float* masses, uint32 queries, uint32 keys, uint32 heads,    \
+             uint32 d, uint32 labels, float scale, int causal) {                                                                                     \
+        function(dst, q, k, v, plan, masses, queries, keys, heads, d, labels, scale, causal != 0);                                                   \
+    }

@@ -2,7 +2,8 @@
 #pragma once
 #include "attention.cuh"
 
-const int KEYS = 32, CHUNK = 16; // of a tile: keys, columns of q and k
+const int QUERIES = 64, THREADS = 128; // of a block
+const int KEYS = 32, CHUNK = 16;        // of a tile: keys, columns of q and k
 
 // Thread 8·ty + tx has the logits of queries 4·ty … 4·ty+3 with keys tx, tx+8, tx+16, tx+24, and of the result the same queries and, of every 32
 // columns, 4·tx … 4·tx+3. The 8 threads of a row are neighbours in a warp.
@@ -85,10 +86,9 @@ __device__ __forceinline__ void attention_f32(float* dst, const float* q, const 
     alignas(16) __shared__ QKTile tile;
     alignas(16) __shared__ float ps[KEYS][QUERIES + 4]; // probabilities [keys][queries]
     alignas(16) __shared__ float vs[KEYS][32 * G];      // [keys][columns]
-    DYNAMIC_SHARED(float, shared);
 
-    const Reading r(plan, queries, keys);
-    const Masses masses(mass, shared, labels);
+    const Reading r(plan, queries, keys, QUERIES);
+    const Masses<QUERIES> masses(mass, labels);
     const uint32 ty = threadIdx.x / 8, tx = threadIdx.x % 8, width = heads * d;
     const uint32 column = blockIdx.y * 32 * G; // of v
     const Heads at(queries, keys, heads, d);
@@ -181,8 +181,8 @@ __device__ __forceinline__ void attention_f32(float* dst, const float* q, const 
                 }
             }
         }
-        if (mass && tx == 0)
-            for (int i = 0; i < 4; i++) masses.note(n, 4 * ty + i, row[i]);
+        if (mass && blockIdx.y == 0 && tx == 0)
+            for (int i = 0; i < 4; i++) masses.note(n, 4 * ty + i, row[i].top, row[i].part);
         const bool last = n + 1 == r.program.segments;
         if (segment.share == 0 && !last) continue;
         // A softmax ends here: its share goes to dst. Each thread adds to what it wrote itself.

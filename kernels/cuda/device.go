@@ -35,8 +35,9 @@ type Device struct {
 	stopwatch stopwatch
 	modules   map[string]cu.Module
 	functions map[string]*function
-	memory    map[Pointer]int // what is allocated, in bytes
-	watch     func(Launch)    // see Watch
+	memory    map[Pointer]int       // what is allocated, in bytes
+	watch     func(Launch)          // see Watch
+	timed     func(Launch, float64) // see TimeEach
 
 	slots slots // see Send
 }
@@ -300,8 +301,17 @@ func (d *Device) launch(l Launch) error {
 	if d.watch != nil {
 		d.watch(l)
 	}
-	err = f.Launch(l.Grid.X, l.Grid.Y, l.Grid.Z, l.Block.X, l.Block.Y, l.Block.Z, l.Shared, d.stream, addresses)
-	return failure("launching "+l.Kernel, err)
+	launch := func() error {
+		return f.Launch(l.Grid.X, l.Grid.Y, l.Grid.Z, l.Block.X, l.Block.Y, l.Block.Z, l.Shared, d.stream, addresses)
+	}
+	if d.timed == nil {
+		return failure("launching "+l.Kernel, launch())
+	}
+	seconds, err := d.time(launch)
+	if err == nil {
+		d.timed(l, seconds)
+	}
+	return failure("timing "+l.Kernel, err)
 }
 
 // function returns a kernel, whose module is loaded when the first of its kernels is asked for.

@@ -267,7 +267,9 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 70, Keys: 13, Causal: true}, nil}, // queries behind the last key
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 80, Queries: 65, Keys: 33}, nil},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 160, Queries: 9, Keys: 65}, nil},
-			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 330, Queries: 9, Keys: 40}, nil}, // in three parts
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 330, Queries: 9, Keys: 40}, nil},
+			{kernels.AttnShape{N: 2, Heads: 1, HeadDim: 600, Queries: 66, Keys: 81}, nil}, // in two parts
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 161, Queries: 67, Keys: 67, Causal: true}, nil},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 1, Keys: 1}, blocked},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 5, Keys: 5}, alone}, // a plan shorter than a tile
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
@@ -315,18 +317,19 @@ func (b bench) attend(f Format, s kernels.AttnShape, r *kernels.Regions, masses 
 	}
 	sizes, _ := kerneltest.Attention(q, k, size, s, r)
 
-	a := NewAttention(s, r, masses)
-	a.Format = f
-	var result, scratch Pointer
-	if masses {
-		result, scratch = b.room(a.Masses()), b.room(a.Scratch())
-	}
-	dst := b.room(len(want))
-	b.Launch(a.Launches(dst, on(b, q), on(b, k), on(b, v), on(b, a.Plan), result, scratch)...)
 	logits := float64(s.HeadDim+64) * 0x1p-24 * 8 // relative: of logits of a few units, thrice where a rule has the extremes
 	loss := f.unit() + 3*logits + float64(s.Keys)*0x1p-23
-	b.near(b.read(dst, len(want)), want, func(i int) float64 { return loss*sizes[i] + float64(s.Keys)*0x1p-25 }) // f16 is subnormal below 2^-14
-	if masses {
-		b.near(b.read(result, len(mass)), mass, func(i int) float64 { return (3*logits + float64(s.Keys)*0x1p-23) * mass[i] })
+	for _, kernel := range attentionKernels(f, s, r != nil) {
+		a := newAttention(kernel, f, s, r, masses)
+		var result Pointer
+		if masses {
+			result = b.room(a.Masses())
+		}
+		dst := b.room(len(want))
+		b.Launch(a.Launches(dst, on(b, q), on(b, k), on(b, v), on(b, a.Plan), result, b.room(a.Scratch()))...)
+		b.near(b.read(dst, len(want)), want, func(i int) float64 { return loss*sizes[i] + float64(s.Keys)*0x1p-25 }) // f16 is subnormal below 2^-14
+		if masses {
+			b.near(b.read(result, len(mass)), mass, func(i int) float64 { return (3*logits + float64(s.Keys)*0x1p-23) * mass[i] })
+		}
 	}
 }

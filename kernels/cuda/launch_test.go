@@ -45,13 +45,12 @@ func launches() []Launch {
 		ScaleChannels(256, 512, 768, 1024, 2, 4096, 320, true, Rounded{}), LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5, Rounded{}), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
 		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
-	for _, d := range []int{40, 80, 96, 512} {
-		s := kernels.AttnShape{N: 2, Heads: 5, HeadDim: d, Queries: 256, Keys: 256, Scale: 0.125}
-		r := &kernels.Regions{Query: make([]uint8, 256), Key: make([]uint8, 256), Rules: [][]kernels.Rule{{{}}}}
+	for _, s := range []struct{ heads, d, tokens int }{{5, 40, 77}, {5, 40, 256}, {8, 40, 4096}, {5, 64, 4096}, {5, 80, 256}, {5, 96, 256}, {1, 512, 256}} {
+		shape := kernels.AttnShape{N: 2, Heads: s.heads, HeadDim: s.d, Queries: s.tokens, Keys: s.tokens, Scale: 0.125}
+		r := &kernels.Regions{Query: make([]uint8, s.tokens), Key: make([]uint8, s.tokens), Rules: [][]kernels.Rule{{{}}}}
 		for _, f := range []Format{F32, F16, BF16} {
-			plain, masses := NewAttention(s, nil, false), NewAttention(s, r, true)
-			plain.Format, masses.Format = f, f
-			all = append(all, plain.Launches(256, 512, 768, 1024, 0, 0, 0)...)
+			plain, masses := NewAttention(f, shape, nil, false), NewAttention(f, shape, r, true)
+			all = append(all, plain.Launches(256, 512, 768, 1024, 0, 0, 1792)...)
 			all = append(all, masses.Launches(256, 512, 768, 1024, 1280, 1536, 1792)...)
 		}
 	}

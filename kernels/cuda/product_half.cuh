@@ -57,7 +57,7 @@ struct HalfRows {
 
     __device__ __forceinline__ HalfRows(const uint16* a, uint32 rows, uint32 pitch, uint32 first, uint32 step, uint32 at)
         : next(a + static_cast<uint64>(first) * pitch + at), stride(static_cast<uint64>(step) * pitch), left(at < pitch ? pitch - at : 0) {
-        this->rows = first < rows ? (rows - first + step - 1) / step : 0;
+        this->rows = (rows + step - 1 - first) / step; // the tile has a row, so that first is less than a step behind the last one
     }
 
     __device__ __forceinline__ void copy(Shared to, int i) const { copy16(to, next + i * stride, i < static_cast<int>(rows) && left > 0); }

@@ -7,9 +7,6 @@ import (
 	"github.com/sowgen/sowgen/kernels"
 )
 
-// queryTile is how many queries a block of the attention kernels takes.
-const queryTile = 64
-
 // segment is a stretch of sorted keys as the queries of one label read it (Segment in attention.cuh).
 type segment struct {
 	from, to int
@@ -25,8 +22,8 @@ type program struct {
 }
 
 // plan makes the words that the kernels read (Plan in attention.cuh), and says how many tasks there are. apart keeps every region in a segment
-// of its own, so that its mass is known. Rules that change nothing, and no wish for masses, give nil: plain attention.
-func plan(r *kernels.Regions, apart bool) (words []int32, tasks int) {
+// of its own, so that its mass is known; a task has up to most queries. Rules that change nothing, and no wish for masses, give nil: plain attention.
+func plan(r *kernels.Regions, apart bool, most int) (words []int32, tasks int) {
 	if r == nil {
 		return nil, 0
 	}
@@ -55,8 +52,8 @@ func plan(r *kernels.Regions, apart bool) (words []int32, tasks int) {
 	}
 	var taskWords []int32
 	for a := range labels {
-		for from, to := queryFrom[a], queryFrom[a+1]; from < to; from += queryTile {
-			taskWords = append(taskWords, int32(from), int32(min(queryTile, to-from)), int32(a))
+		for from, to := queryFrom[a], queryFrom[a+1]; from < to; from += most {
+			taskWords = append(taskWords, int32(from), int32(min(most, to-from)), int32(a))
 			tasks++
 		}
 	}

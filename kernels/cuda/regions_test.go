@@ -26,7 +26,8 @@ func TestPlan(t *testing.T) {
 			r.PerHead = [][][]kernels.Rule{nil, table.Draw(t, "second head")}
 		}
 		apart := rapid.Bool().Draw(t, "apart")
-		words, tasks := plan(r, apart)
+		most := rapid.SampledFrom([]int{64, 128}).Draw(t, "most")
+		words, tasks := plan(r, apart, most)
 		if words == nil {
 			require.False(t, apart)
 			return
@@ -36,7 +37,7 @@ func TestPlan(t *testing.T) {
 		seen := make([]bool, len(r.Query))
 		for i := range tasks {
 			task := words[int(tasksAt)+3*i:][:3]
-			require.LessOrEqual(t, task[1], int32(queryTile))
+			require.LessOrEqual(t, task[1], int32(most))
 			for place := task[0]; place < task[0]+task[1]; place++ {
 				query := words[queriesAt+place]
 				require.False(t, seen[query])
@@ -95,11 +96,11 @@ func checkProgram(t *rapid.T, program, keys []int32, labels []uint8, rules []ker
 func TestPlanOfNothing(t *testing.T) {
 	labels := []uint8{0, 1, 1, 0}
 	neutral := &kernels.Regions{Query: labels, Key: labels, Rules: [][]kernels.Rule{{{}, {}}, {{}, {}}}}
-	words, _ := plan(neutral, false)
+	words, _ := plan(neutral, false, 64)
 	require.Nil(t, words)
-	words, _ = plan(neutral, true) // to know the masses
+	words, _ = plan(neutral, true, 64) // to know the masses
 	require.NotNil(t, words)
-	words, _ = plan(nil, false)
+	words, _ = plan(nil, false, 64)
 	require.Nil(t, words)
 	tokens, from := order(labels, 2)
 	require.Equal(t, []int32{0, 3, 1, 2}, tokens)

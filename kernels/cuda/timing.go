@@ -61,3 +61,20 @@ func (d *Device) Time(ask func() error) (seconds float64, err error) {
 func (d *Device) Watch(see func(Launch)) error {
 	return d.wait(func() error { d.watch = see; return nil })
 }
+
+// TimeEach has see called with every launch from here on and the seconds that it took by the GPU's clock, of which some microseconds are the
+// clock's. Each is waited for, so that nothing else happens at its time; nil ends that. see may not use the Device.
+func (d *Device) TimeEach(see func(l Launch, seconds float64)) error {
+	return d.wait(func() error { d.timed = see; return nil })
+}
+
+// time does what asks for a launch and waits for its end.
+func (d *Device) time(launch func() error) (seconds float64, err error) {
+	if err := d.stopwatch.begin.Record(d.stream); err != nil {
+		return 0, err
+	}
+	if err := launch(); err != nil {
+		return 0, err
+	}
+	return d.stopwatch.stop(d.stream)
+}

@@ -45,8 +45,20 @@ func TestWork(t *testing.T) {
 			newHalfOf(F16, 5, 16, 128, smallHalf, 2).finish(nil, 256, 256, Epilogue{Residual: 256}, 16)[0], Work{Floats: 5 * 16 * 4},
 		},
 		"attention": {
-			Attention{AttnShape: kernels.AttnShape{N: 2, Heads: 3, HeadDim: 4, Queries: 5, Keys: 7}, tasks: 1}.Launches(256, 256, 256, 256, 0, 0, 0)[0],
+			NewAttention(F32, kernels.AttnShape{N: 2, Heads: 3, HeadDim: 4, Queries: 5, Keys: 7}, nil, false).Launches(256, 256, 256, 256, 0, 0, 0)[0],
 			Work{F32, 4 * 6 * 5 * 7 * 4, 6 * 4 * (2*5 + 2*7), 0},
+		},
+		"attention on rows of 16 bits": {
+			NewAttention(F16, kernels.AttnShape{N: 2, Heads: 3, HeadDim: 4, Queries: 5, Keys: 200}, nil, false).Launches(256, 256, 256, 256, 0, 0, 256)[1],
+			Work{F16, 4 * 6 * 5 * 200 * 4, 6*4*2*5 + 6*200*64, 0},
+		},
+		"these rows": {
+			NewAttention(F16, kernels.AttnShape{N: 2, Heads: 3, HeadDim: 80, Queries: 5, Keys: 200}, nil, false).Launches(256, 256, 256, 256, 0, 0, 256)[0],
+			Work{Floats: 2*6*200*80 + 6*200*80},
+		},
+		"rows of a wide head's queries, too": {
+			NewAttention(F16, kernels.AttnShape{N: 1, Heads: 1, HeadDim: 200, Queries: 50, Keys: 30}, nil, false).Launches(256, 256, 256, 256, 0, 0, 256)[0],
+			Work{Floats: (2*30+50)*200 + (2*30+50)*256/2},
 		},
 		"repeated for five prompts": {Strided(256, 256, []int{5, 12}, []int{0, 1}, 0)[0], Work{Floats: 6 * 12}},
 		"a bias for each row":       {Binary(Add, 256, 256, 256, []int{5, 12}, []int{12, 1}, []int{0, 1})[0], Work{Floats: 2*5*12 + 12}},

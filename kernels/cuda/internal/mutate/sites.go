@@ -126,7 +126,9 @@ func (s *scanner) ifs() {
 		switch {
 		case leaves.MatchString(s.kernel[to+1:]) && !reads.MatchString(s.kernel[to+1:]):
 			for _, term := range all {
-				s.add("guard", term[0], term[1], "false")
+				if s.text[term[0]:term[1]] != "!RULES" {
+					s.add("guard", term[0], term[1], "false")
+				}
 			}
 		case len(all) > 1:
 			s.add("guard", from, to, "true")
@@ -139,7 +141,7 @@ func (s *scanner) ifs() {
 // hold has each term of a conjunction hold.
 func (s *scanner) hold(from, to int) {
 	for _, term := range split(s.kernel, from, to, "&&") {
-		if text := s.text[term[0]:term[1]]; text != "false" && text != "true" {
+		if text := s.text[term[0]:term[1]]; text != "false" && text != "true" && text != "RULES" && text != "!RULES" { // nor what is known when it is compiled
 			s.add("guard", term[0], term[1], "true")
 		}
 	}
@@ -227,21 +229,27 @@ var rules = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`\b(sum|part) \*= factor;`), ";"},
-	{regexp.MustCompile(`\bshift \+= s\.\w+ \* \w+;`), ";"},
-	{regexp.MustCompile(`\bs\.beta;`), "0;"},
+	{regexp.MustCompile(`\bshift \+= s(egment)?\.\w+ \* [^;]+;`), ";"},
+	{regexp.MustCompile(`\bs(egment)?\.beta;`), "0;"},
 	{regexp.MustCompile(`\bsum \+= block, `), ""},
 	{regexp.MustCompile(`, part \+= block;`), ";"},
 	{regexp.MustCompile(` \* segment\.keep\b`), ""},
 	{regexp.MustCompile(` \* scale\b`), ""},
 	{regexp.MustCompile(`\bscale \* `), ""},
-	{regexp.MustCompile(` \+ row\[i\]\.shift\b`), ""},
+	{regexp.MustCompile(` \+ row\[[^;,]*\]\.shift\b`), ""},
+	{regexp.MustCompile(`\brow\[[^;,]*\]\.shift - `), "0 - "},
+	{regexp.MustCompile(` \* (LOG2_E|LN_2)\b`), ""},
+	{regexp.MustCompile(`\b1e-37f\b`), "0"},
 	{regexp.MustCompile(`\br\.program\.rest \* `), ""},
 	{regexp.MustCompile(` \* expf\(tops\[[^;]*last_top\[i\]\)`), ""},
 	{regexp.MustCompile(`\bacc\[[^;,]*\] \*= (factor|fall)\b`), "0"},
 	{regexp.MustCompile(`\brow\[\w\]\.reset\(\)`), "0"},
 	{regexp.MustCompile(`\bpart = 0;`), ";"},
-	{regexp.MustCompile(`\b(sum|mass|queries) \+= [^;,]+;`), ";"},
-	{regexp.MustCompile(`\bmasses\.note\([^;]*\);`), ";"},
+	{regexp.MustCompile(`\b(row[\w\[\]]*\.)?(sum|mass|queries) \+= [^;,]+;`), ";"},
+	{regexp.MustCompile(` \* exp2_fast\(rows\.top[^;]*\)`), ""},
+	{regexp.MustCompile(`, joins = false;`), ";"},
+	{regexp.MustCompile(`\b(masses|Masses<QUERIES>\(mass, labels\))\.note\([^;]*\);`), ";"},
+	{regexp.MustCompile(`-?quad_max\(-?(high|low)\[band\]\[i\]\)`), "0"},
 	{regexp.MustCompile(`\brow\[[^;,]*\]\.(high|low) = -?(row|quad)_max\(-?row\[i\]\.\w+\)`), "0"},
 	{regexp.MustCompile(`\bv\[j\] (\+)?= [^;]+;`), ";"},
 }

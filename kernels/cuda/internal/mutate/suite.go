@@ -28,6 +28,10 @@ func checks(file string) ([]check, error) {
 		"attention.cu":       {{"attention", "", kernelTests, "TestAttentions/^f32_.*true"}, {"attention", "", suiteTests, "TestCUDA/Regions"}},
 		"attention_f32.cuh":  attention("f32"),
 		"attention_half.cuh": attention("f16"),
+		"attention_wide.cuh": {{"attention_f16", "attention_f16_wide", kernelTests, "TestAttentions/^f16_.*_(330|170)_"}},
+		"attention_16.cuh":   attention("f16"),
+		"attention_f16.cu":   attention("f16"),
+		"attention_bf16.cu":  attention("bf16"),
 		"conv.cu":            append(product("conv", "f32"), product("conv", "f16")...),
 		"convert.cu":         {unaligned("convert"), {"convert", "", kernelTests, "TestFormats"}},
 		"copy.cu":            {unaligned("copy"), {"copy", "", suiteTests, "TestCUDA/(Strided|Place|Gather)"}},
@@ -92,15 +96,18 @@ func product(kernel, format string) (all []check) {
 
 // attention is the checks of attention in a format, those of narrow heads first.
 func attention(format string) (all []check) {
-	narrow, kernels := "attention_("+format+"_64|mass)", "attention_("+format+"|mass)"
+	source, narrow, kernels := "attention", "attention_(f32_64|mass)", ""
+	if format != "f32" {
+		source, narrow = "attention_"+format, "attention_"+format+"_(rows|few|48|64.*)$"
+	}
 	all = []check{
-		{"attention", narrow, kernelTests, "TestAttentions/^" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
-		{"attention", narrow, kernelTests, "TestExtremes/^" + format},
-		{"attention", narrow, kernelTests, "TestUnaligned/attention_attention_" + format},
-		{"attention", kernels, kernelTests, "TestAttentions/^" + format + "_"},
+		{source, narrow, kernelTests, "TestAttentions/^" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
+		{source, narrow, kernelTests, "TestExtremes/^" + format},
+		{source, narrow, kernelTests, "TestUnaligned/attention.*_attention_" + format},
+		{source, kernels, kernelTests, "TestAttentions/^" + format + "_"},
 	}
 	if format == "f32" {
-		all = append(all, check{"attention", kernels, suiteTests, "TestCUDA/(Attention|Regions|RegionsPerHead)"})
+		all = append(all, check{source, kernels, suiteTests, "TestCUDA/(Attention|Regions|RegionsPerHead)"})
 	}
 	return all
 }

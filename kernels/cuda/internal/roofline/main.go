@@ -107,9 +107,10 @@ func (w *work) conv(n, side, in, out, stride int) { w.convolution(n, side, in, o
 func (w *work) convAdd(n, side, in, out int)      { w.convolution(n, side, in, out, 1, true) }
 
 func (w *work) attention(n, heads, d, queries, keys int) {
-	a := cuda.NewAttention(kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
-	a.Format = cuda.F16
-	w.add(a.Launches(0, 0, 0, 0, 0, 0, 0)[0], fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
+	a := cuda.NewAttention(cuda.F16, kernels.AttnShape{N: n, Heads: heads, HeadDim: d, Queries: queries, Keys: keys}, nil, false)
+	for _, l := range a.Launches(0, 0, 0, 0, 0, 0, 0) {
+		w.add(l, fmt.Sprintf("%d × %d heads of %d, %d × %d", n, heads, d, queries, keys))
+	}
 }
 
 // groupNorm is a group norm; alone says that nobody reads it but the convolution behind it, so that it is made in 16 bits only.
