@@ -36,7 +36,7 @@ var (
 		{"160", 160, 64, 128, false, false},
 	}
 	halfAttentions = []attentionKernel{
-		{"few", 64, 64, 128, false, false},
+		{"few", 64, 64, 128, false, true},
 		{"48", 48, 128, 128, true, true},
 		{"64", 64, 128, 128, true, true},
 		{"64_rules", 64, 128, 128, true, false},

@@ -18,5 +18,5 @@
     ATTENTION(attention_##name##_64_small_rules, 128, 3, void, (attention_half<Format, 64, 64, 4, 1, true, RowsOfHead>))                             \
     ATTENTION(attention_##name##_80, 256, 1, void, (attention_half<Format, 80, 64, 8, 1, true, RowsOfHead>))                                         \
     ATTENTION(attention_##name##_160, 256, 1, void, (attention_half<Format, 160, 32, 8, 1, true, RowsOfHead>))                                       \
-    ATTENTION(attention_##name##_few, 128, 3, void, (attention_half<Format, 64, 64, 4, 1, true, FloatsOfHead>))                                      \
+    ATTENTION(attention_##name##_few, 128, 3, void, (attention_half<Format, 64, 64, 4, 1, false, FloatsOfHead>))                                     \
     ATTENTION(attention_##name##_wide, 256, 1, void, attention_wide<Format>)

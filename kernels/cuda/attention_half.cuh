@@ -20,6 +20,21 @@
 const float LOG2_E = 1.4426950408889634f, LN_2 = 0.6931471805599453f;
 const float SLACK = 8;
 
+// ROLLED leaves the loop that follows as it is, where it is seldom gone through: the code of a kernel that runs for some microseconds has to come from memory, too.
+#ifdef SOWGEN_EMULATED
+#define ROLLED
+#else
+#define ROLLED _Pragma("unroll 1")
+#endif
+
+// again is x, of which the compiler does not know that: it finds what depends on it anew, and keeps no register for it all the way.
+__device__ __forceinline__ int again(int x) {
+#ifndef SOWGEN_EMULATED
+    asm volatile("" : "+r"(x));
+#endif
+    return x;
+}
+
 // exp2_fast is 2^x to 2 ulp; 0 for results below 2^-126.
 #ifdef SOWGEN_EMULATED
 __device__ __forceinline__ float exp2_fast(float x) { return exp2f(x); }
@@ -118,13 +133,26 @@ struct FloatsOfHead {
     }
 
     __device__ __forceinline__ void bring(uint16 (*to)[COLUMNS + 8], const float* from, uint32 first, uint32 count) const {
-        const uint32 column = threadIdx.x % 8 * 8;
-        UNROLL
-        for (uint32 key = threadIdx.x / 8; key < KEYS; key += THREADS / 8) {
-            const uint32 end = key < count ? d : 0;
-            const float* const row = from + (end > 0 ? static_cast<uint64>(r.key(first + key)) * width : 0);
+        if (wide) {
+            const uint32 column = threadIdx.x % 16 * 4;
             UNROLL
-            for (uint32 c = column; c < COLUMNS; c += 64) *reinterpret_cast<uint4*>(&to[key][c]) = eight<Format>(row, c, end, wide);
+            for (uint32 key = threadIdx.x / 16; key < KEYS; key += THREADS / 16) {
+                float4 x = make_float4(0, 0, 0, 0);
+                if (key < count && column < d) x = load4(from + static_cast<uint64>(r.key(first + key)) * width + column);
+                *reinterpret_cast<uint2*>(&to[key][column]) = make_uint2(Format::pair(x.x, x.y), Format::pair(x.z, x.w));
+            }
+            return;
+        }
+        ROLLED
+        for (uint32 at = threadIdx.x; at < KEYS * COLUMNS / 2; at += THREADS) {
+            const uint32 key = at / (COLUMNS / 2), column = at % (COLUMNS / 2) * 2;
+            float x = 0, y = 0;
+            if (key < count) {
+                const float* const row = from + static_cast<uint64>(r.key(first + key)) * width;
+                if (column < d) x = row[column];
+                if (column + 1 < d) y = row[column + 1];
+            }
+            *reinterpret_cast<uint32*>(&to[key][column]) = Format::pair(x, y);
         }
     }
     __device__ __forceinline__ void keys(KeyTile<COLUMNS, KEYS>& to, uint32 first, uint32 end) const { bring(to.k, k, first, end - first); }
@@ -154,21 +182,31 @@ struct RuleRows {
     float top[QUERIES], sum[QUERIES];  // of the softmax, as they were when the last segment ended
 };
 
-// store_row stores the thread's columns of row g or g+8 of a band of the result, times weight, from column on of a row that has end; or it adds them to what the
-// thread stored there before. wide says that two neighbours can be stored at a time.
+// store_row stores the thread's columns of row g or g+8 of a band of the result, from column on of a row that has end; or it adds them to what the thread stored
+// there before. wide says that two neighbours can be stored at a time.
 template <int FRAGMENTS>
-__device__ __forceinline__ void store_row(float* to, uint32 column, uint32 end, const float (*acc)[4], int i, float weight, bool wide, bool add) {
+__device__ __forceinline__ void store_row(float* to, uint32 column, uint32 end, float (*acc)[4], int i, float weight, bool wide, bool add) {
     column += lane() % 4 * 2;
+    to += column;
     UNROLL
-    for (int c = 0; c < FRAGMENTS; c++, column += 8) {
-        const float x = acc[c][2 * i] * weight, y = acc[c][2 * i + 1] * weight;
-        if (wide) {
-            float2* const at = reinterpret_cast<float2*>(to + column);
-            if (column < end) *at = add ? make_float2(at->x + x, at->y + y) : make_float2(x, y);
-        } else {
-            if (column < end) to[column] = x + (add ? to[column] : 0);
-            if (column + 1 < end) to[column + 1] = y + (add ? to[column + 1] : 0);
+    for (int c = 0; c < FRAGMENTS; c++) acc[c][2 * i] *= weight, acc[c][2 * i + 1] *= weight;
+    if (add) {
+        UNROLL
+        for (int c = 0; c < FRAGMENTS; c++) {
+            if (column + 8 * c < end) acc[c][2 * i] += to[8 * c];
+            if (column + 8 * c + 1 < end) acc[c][2 * i + 1] += to[8 * c + 1];
         }
+    }
+    if (wide) {
+        UNROLL
+        for (int c = 0; c < FRAGMENTS; c++)
+            if (column + 8 * c < end) *reinterpret_cast<float2*>(to + 8 * c) = make_float2(acc[c][2 * i], acc[c][2 * i + 1]);
+        return;
+    }
+    UNROLL
+    for (int c = 0; c < FRAGMENTS; c++) {
+        if (column + 8 * c < end) to[8 * c] = acc[c][2 * i];
+        if (column + 8 * c + 1 < end) to[8 * c + 1] = acc[c][2 * i + 1];
     }
 }
 
@@ -186,25 +224,20 @@ struct HalfAttention {
 
     // load_queries fills q from q [queries, width], whose rows have d columns; others are zero, as are queries behind the task.
     __device__ __forceinline__ void load_queries(const float* from, const Reading& r, uint32 width, uint32 d) {
-        const bool wide = (reinterpret_cast<uint64>(from) & 7) == 0 && d % 2 == 0;
         UNROLL
         for (int band = 0; band < BANDS; band++)
             UNROLL
             for (int i = 0; i < 2; i++) {
                 const int query = place(band, i);
                 const uint32 end = query < r.task.count ? d : 0;
-                const float* const x = from + (end > 0 ? static_cast<uint64>(r.query(r.task.first + query)) * width : 0);
+                const float* const row = from + (end > 0 ? static_cast<uint64>(r.query(r.task.first + query)) * width : 0);
                 UNROLL
                 for (int c = 0; c < COLUMNS / 8; c++) {
                     const uint32 column = 8 * c + lane() % 4 * 2;
-                    float2 pair = make_float2(0, 0);
-                    if (wide) {
-                        if (column < end) pair = *reinterpret_cast<const float2*>(x + column);
-                    } else {
-                        if (column < end) pair.x = x[column];
-                        if (column + 1 < end) pair.y = x[column + 1];
-                    }
-                    q[band][c / 2][c % 2 * 2 + i] = Format::pair(pair.x, pair.y);
+                    float x = 0, y = 0;
+                    if (column < end) x = row[column];
+                    if (column + 1 < end) y = row[column + 1];
+                    q[band][c / 2][c % 2 * 2 + i] = Format::pair(x, y);
                 }
             }
     }
@@ -318,14 +351,14 @@ struct HalfAttention {
     }
 
     // deliver ends one: its share of the result goes to dst [queries, width], or is added to what the thread wrote there before.
-    __device__ __forceinline__ void deliver(float* dst, const Reading& r, uint32 width, uint32 d, float share, bool written) const {
+    __device__ __forceinline__ void deliver(float* dst, const Reading& r, uint32 width, uint32 d, float share, bool written) {
         const bool wide = (reinterpret_cast<uint64>(dst) & 7) == 0 && d % 2 == 0;
         UNROLL
         for (int band = 0; band < BANDS; band++)
             UNROLL
             for (int i = 0; i < 2; i++) {
-                const int query = place(band, i);
-                const float weight = share / row[band][i].sum;
+                const int query = again(place(band, i));
+                const float weight = quotient(share, row[band][i].sum);
                 const uint32 end = query < r.task.count ? d : 0;
                 float* const to = dst + (end > 0 ? static_cast<uint64>(r.query(r.task.first + query)) * width : 0);
                 store_row<COLUMNS / 8>(to, 0, end, acc[band], i, weight, wide, written);
@@ -381,8 +414,9 @@ __device__ __forceinline__ void attention_half(float* dst, const float* q, const
             }
     }
 
+    if (!RULES || r.program.segments > 0) source.both(tiles[turn], r.segment(0).from, r.segment(0).to);
     bool written = false; // whether dst has a first term
-    bool joins = false;   // whether the softmax has a segment already
+    bool joins = false;   // whether the softmax, which is then the last, has a segment already
     warp.clear();
     for (int n = 0; n < r.program.segments; n++) {
         const Segment segment = r.segment(n);
@@ -400,16 +434,15 @@ __device__ __forceinline__ void attention_half(float* dst, const float* q, const
         const float factor = fmaxf(scale * segment.keep * LOG2_E, 1e-37f); // which changes no logit, but 0 times what is hidden were NaN
         uint32 end = segment.to;
         if (causal && r.task.first + r.task.count < segment.to) end = r.task.first + r.task.count; // nobody reads behind it
-        if (n == 0) source.both(tiles[turn], segment.from, end);
         for (uint32 first = segment.from; first < end; first += KEYS, turn ^= 1) {
             await_copies();
             __syncthreads();
-            if (first + KEYS < end) {
-                source.both(tiles[turn ^ 1], first + KEYS, end);
-            } else if (RULES && n + 1 < r.program.segments) {
+            uint32 next = first + KEYS, next_end = end;
+            if (RULES && next >= end && n + 1 < r.program.segments) {
                 const Segment after = r.segment(n + 1);
-                source.both(tiles[turn ^ 1], after.from, after.to);
+                next = after.from, next_end = after.to;
             }
+            if (next < next_end) source.both(tiles[turn ^ 1], next, next_end);
             warp.logits(tiles[turn]);
             if (end - first < KEYS || (causal && first + KEYS > static_cast<uint32>(r.task.first)))
                 UNROLL
@@ -449,7 +482,7 @@ __device__ __forceinline__ void attention_half(float* dst, const float* q, const
         }
         warp.deliver(dst + head, r, width, d, share > 0 ? share : r.program.rest, written);
         if (!RULES || last) break;
-        written = true, joins = false;
+        written = true;
         warp.clear();
     }
     if (!RULES) return;

@@ -193,7 +193,7 @@ struct WideAttention {
     }
 
     // deliver ends a softmax, of whose rows weights are in shared memory.
-    __device__ __forceinline__ void deliver(float* dst, uint32 width, uint32 d, const float* weights, bool written) const {
+    __device__ __forceinline__ void deliver(float* dst, uint32 width, uint32 d, const float* weights, bool written) {
         const bool wide = (reinterpret_cast<uint64>(dst) & 7) == 0 && d % 2 == 0;
         UNROLL
         for (int band = 0; band < QUERIES / 16; band++)
@@ -249,7 +249,7 @@ __device__ __forceinline__ void attention_wide(float* dst, const void* q, const 
     }
 
     bool written = false; // whether dst has a first term
-    bool joins = false;   // whether the softmax has a segment already
+    bool joins = false;   // whether the softmax, which is then the last, has a segment already
     block.clear();
     for (int n = 0; n < all; n++) {
         segment = r.segment(n);
@@ -298,11 +298,11 @@ __device__ __forceinline__ void attention_wide(float* dst, const void* q, const 
         // A softmax ends here.
         UNROLL
         for (int i = 0; i < 2; i++)
-            if (speaks) tiles.fall[block.query(i)] = share / block.row[i].sum;
+            if (speaks) tiles.fall[block.query(i)] = quotient(share, block.row[i].sum);
         __syncthreads();
         block.deliver(dst, width, d, tiles.fall, written);
         if (last) break;
-        written = true, joins = false;
+        written = true;
         block.clear();
     }
     if (all == 0) // everything is blocked

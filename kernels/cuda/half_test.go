@@ -289,14 +289,15 @@ func TestAttentions(t *testing.T) {
 	}
 }
 
-// TestExtremes: a row's largest and smallest logit are of keys that there are. All logits have the sign with which a zero, of what fills up a tile, would be one.
+// TestExtremes: a row's largest and smallest logit are of keys that there are. All logits have the sign with which a zero, of what fills up a tile, would be one;
+// and a bias is as large as e^100 would not be a float32.
 func TestExtremes(t *testing.T) {
 	for _, f := range formats {
 		for _, sign := range []float32{1, -1} {
 			t.Run(fmt.Sprint(f, sign), func(t *testing.T) {
 				b := newBench(t)
 				s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 3, Keys: 3}
-				r := &kernels.Regions{Query: []uint8{0, 1, 0}, Key: []uint8{1, 0, 1}, Rules: [][]kernels.Rule{{{Alpha: -0.5 * sign}, {}}, {{}, {Alpha: -1 * sign}}}}
+				r := &kernels.Regions{Query: []uint8{0, 1, 0}, Key: []uint8{1, 0, 1}, Rules: [][]kernels.Rule{{{Alpha: -0.5 * sign, Beta: 100}, {}}, {{}, {Alpha: -1 * sign}}}}
 				q, k, v := b.random(24), b.random(24), b.random(24)
 				for i := range q {
 					q[i], k[i] = max(q[i], -q[i]), sign*max(k[i], -k[i])

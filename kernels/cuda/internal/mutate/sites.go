@@ -247,7 +247,6 @@ var rules = []struct {
 	{regexp.MustCompile(`\bpart = 0;`), ";"},
 	{regexp.MustCompile(`\b(row[\w\[\]]*\.)?(sum|mass|queries) \+= [^;,]+;`), ";"},
 	{regexp.MustCompile(` \* exp2_fast\(rows\.top[^;]*\)`), ""},
-	{regexp.MustCompile(`, joins = false;`), ";"},
 	{regexp.MustCompile(`\b(masses|Masses<QUERIES>\(mass, labels\))\.note\([^;]*\);`), ";"},
 	{regexp.MustCompile(`-?quad_max\(-?(high|low)\[band\]\[i\]\)`), "0"},
 	{regexp.MustCompile(`\brow\[[^;,]*\]\.(high|low) = -?(row|quad)_max\(-?row\[i\]\.\w+\)`), "0"},
