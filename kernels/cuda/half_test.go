@@ -26,7 +26,8 @@ type bench struct {
 }
 
 func newBench(t *testing.T) bench {
-	d := open(t)
+	d, err := Open(0)
+	require.NoError(t, err)
 	t.Cleanup(func() { d.Close() }) // a failure has left memory behind
 	return bench{t, d, rand.New(rand.NewPCG(1, 2))}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,9 @@ import (
 
 // load makes the kernels of notes/NAME.cu known. There is no PTX of them.
 func (b bench) load(name string) {
+	if !strings.HasPrefix(b.Device.Name, "emulated") {
+		b.Skip("not the emulated driver")
+	}
 	outline, err := ptx.Outline(filepath.Join("notes", name+".cu"))
 	require.NoError(b, err)
 	require.NoError(b, b.wait(func() (err error) {
