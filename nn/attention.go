@@ -83,5 +83,5 @@ func LoadFeedForward(s *weights.Scope, channels int) *FeedForward {
 // Forward returns [n, tokens, c] for x [n, tokens, c], plus residual.
 func (f *FeedForward) Forward(x, residual *tensor.Tensor) (y *tensor.Tensor) {
 	defer tensor.Tidy(x).Keep(&y)
-	return f.Out.ForwardAdd(f.Proj.Forward(x), residual)
+	return tensor.FeedForward(x, f.Proj.Weight, f.Proj.Bias, f.Out.Weight, tensor.Epilogue{Bias: f.Out.Bias, Residual: residual})
 }

@@ -32,12 +32,6 @@ func NormConv2D(x *Tensor, norm Norm, w *Weight, ep Epilogue, stride int, paddin
 	return y
 }
 
-// roundingEngine is an engine whose convolutions read less than float32: it may make of x what they read, SiLU of x·scale + shift, at once. It says
-// whether it did.
-type roundingEngine interface {
-	convolveNormed(dst, x, scale, shift *Tensor, w *Weight, ep Epilogue, g ConvGeometry) bool
-}
-
 // UpsampleConv2D returns x [n, h, w, in] resized by repeating and convolved: [Conv2D] of [UpsampleNearest].
 func UpsampleConv2D(x *Tensor, height, width int, w *Weight, ep Epilogue, stride int, padding Padding) *Tensor {
 	const op = "UpsampleConv2D"

@@ -244,15 +244,18 @@ func (ep Epilogue) onGPU() cuda.Epilogue {
 
 // Linear implements [Engine].
 func (e *CUDA) Linear(dst, x *Tensor, w *Weight, ep Epilogue) {
-	p := w.Packed.(*packed)
-	l := cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}
+	l, at := e.linear(x, w)
 	if l.Row() {
-		e.launch("Linear", l.Launches(onGPU(dst), onGPU(x), p.at, 0, ep.onGPU())...)
+		e.launch("Linear", l.Launches(onGPU(dst), onGPU(x), at, 0, ep.onGPU())...)
 		return
 	}
-	e.product("Linear", x, w.In, l.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
-		return l.Launches(onGPU(dst), x, p.at, scratch, ep.onGPU())
-	})
+	e.product("Linear", x, w.In, l.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch { return l.Launches(onGPU(dst), x, at, scratch, ep.onGPU()) })
+}
+
+// linear is the shape of a linear layer, and where its weight lies.
+func (e *CUDA) linear(x *Tensor, w *Weight) (l cuda.Linear, at cuda.Pointer) {
+	p := w.Packed.(*packed)
+	return cuda.Linear{Rows: elements(x.Shape()) / w.In, W: p.layout, On: e.device.Hardware}, p.at
 }
 
 // Conv2D implements [Engine].

@@ -62,3 +62,20 @@ func (e *CUDA) convolveNormed(dst, x, scale, shift *Tensor, w *Weight, ep Epilog
 	e.launch("NormConv2D", append([]cuda.Launch{normed}, c.Launches(onGPU(dst), cuda.InScratch, at, scratch, ep.onGPU())...)...)
 	return true
 }
+
+// feedsForward implements [roundingEngine]: one row is read as float32.
+func (e *CUDA) feedsForward(x *Tensor, gated, w *Weight) bool {
+	return e.precision != F32 && gated.Gated && !w.Gated && cuda.Rounds(gated.Out) && elements(x.Shape()) > gated.In
+}
+
+// feedForward implements [roundingEngine]: what lies between the products is at the beginning of what the second one works in.
+func (e *CUDA) feedForward(dst, x *Tensor, gated *Weight, bias *Tensor, w *Weight, ep Epilogue) {
+	first, at := e.linear(x, gated)
+	second := cuda.Linear{Rows: first.Rows, W: w.Packed.(*packed).layout, On: e.device.Hardware}
+	between := (first.Scratch() + alignment - 1) / alignment * alignment
+	e.product("FeedForward", x, gated.In, between+second.Scratch(), func(x, scratch cuda.Pointer) []cuda.Launch {
+		middle := scratch + cuda.Pointer(4*between)
+		return append(first.Launches(middle, x, at, scratch, cuda.Epilogue{Bias: onGPU(bias), Rounded: true}),
+			second.Launches(onGPU(dst), cuda.InScratch, w.Packed.(*packed).at, middle, ep.onGPU())...)
+	})
+}

@@ -114,6 +114,26 @@ func Linear(x *Tensor, w *Weight, ep Epilogue) *Tensor {
 	return y
 }
 
+// FeedForward is Linear of w, with its epilogue, of what Linear makes of x with the gated weight and its bias, which nobody else reads.
+func FeedForward(x *Tensor, gated *Weight, bias *Tensor, w *Weight, ep Epilogue) *Tensor {
+	const op = "FeedForward"
+	e := gated.check(op, false, x, Epilogue{Bias: bias})
+	r, ok := device(e).(roundingEngine)
+	if !ok || !r.feedsForward(x, gated, w) {
+		return Linear(Linear(x, gated, Epilogue{Bias: bias}), w, ep)
+	}
+	w.check(op, false, x, ep)
+	last := x.Dims() - 1
+	if last < 0 || x.Shape()[last] != gated.In || gated.Out != w.In {
+		fail(op, fmt.Sprintf("want [..., %d], and a second layer of %d columns", gated.In, gated.Out), x)
+	}
+	shape := x.Shape().Clone()
+	shape[last] = w.Out
+	y, ep := ep.result(op, e, shape, nil)
+	r.feedForward(y, Contiguous(x), gated, orNil(bias), w, ep)
+	return y
+}
+
 // check returns the engine of x, w and ep, and fails unless w was packed there, for this kind of layer, and ep fits.
 func (w *Weight) check(op string, conv bool, x *Tensor, ep Epilogue) Engine {
 	e, packer := home(op, x, ep.Bias, ep.Residual), "PackLinear"

@@ -1,10 +1,11 @@
 // epilogue.cuh is what happens to a product on its way to memory.
 #pragma once
+#include "half.cuh"
 #include "math.cuh"
 #include "rows.cuh"
 
 // Act is what an epilogue applies to a product. The first four have the numbers of kernels.Activation.
-enum Act { NO_ACT, SILU, GELU, QUICK_GELU, GEGLU };
+enum Act { NO_ACT, SILU, GELU, QUICK_GELU, GEGLU, GEGLU_F16, GEGLU_BF16 };
 
 __device__ __forceinline__ float activated(float x, uint32 act) {
     if (act == SILU) return silu(x);
@@ -17,7 +18,8 @@ __device__ __forceinline__ float activated(float x, uint32 act) {
 // may be dst. Rows of dst begin ldd elements apart.
 //
 // With GEGLU the product's columns are values and their gates in turn, as pack.cu lays out a weight for it, bias is all the values' and then
-// all the gates', and dst is [m, n / 2]: dst = (value + bias)·GELU(gate + bias). There is no residual.
+// all the gates', and dst is [m, n / 2]: dst = (value + bias)·GELU(gate + bias). There is no residual. GEGLU_F16 and GEGLU_BF16 are that in 16 bits, for
+// a product that reads it.
 struct Epilogue {
     float* dst;
     const float* bias;
@@ -34,12 +36,17 @@ struct Epilogue {
     __device__ __forceinline__ void put(uint32 row, uint32 column, float4 product) const {
         if (row >= m || column >= n) return;
         const float v[4] = {product.x, product.y, product.z, product.w};
-        if (act == GEGLU) {
+        if (act >= GEGLU) {
             UNROLL
             for (int j = 0; j < 4; j += 2) {
                 if (column + j >= n) continue;
                 const uint32 to = (column + j) / 2;
-                dst[static_cast<uint64>(row) * ldd + to] = (v[j] + (bias ? bias[to] : 0)) * gelu(v[j + 1] + (bias ? bias[n / 2 + to] : 0));
+                const uint64 at = static_cast<uint64>(row) * ldd + to;
+                const float y = (v[j] + (bias ? bias[to] : 0)) * gelu(v[j + 1] + (bias ? bias[n / 2 + to] : 0));
+                if (act == GEGLU)
+                    dst[at] = y;
+                else
+                    reinterpret_cast<uint16*>(dst)[at] = act == GEGLU_F16 ? F16::of(y) : BF16::of(y);
             }
             return;
         }

@@ -11,9 +11,10 @@ type Epilogue struct {
 	Bias     Pointer // [n], or null
 	Act      kernels.Activation
 	Residual Pointer // laid out like dst, or null; may be dst
+	Rounded  bool    // dst, of a gated weight in 16 bits, is in its format, for a product to read
 }
 
-// geglu is what the products of a gated weight apply: the number after those of the activations.
+// geglu is what the products of a gated weight apply: the number after those of the activations. In a format of 16 bits it is so many further on.
 const geglu = kernels.QuickGELUAct + 1
 
 // Gemm is the shape of a matrix product.
@@ -88,6 +89,14 @@ func (l Linear) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Laun
 		}
 		ldd, ep.Act = l.W.Out/2, geglu
 	}
+	result := l.Rows * ldd
+	if ep.Rounded {
+		if !l.W.Gated || l.W.Format == F32 || !Rounds(ldd) {
+			panic(fmt.Errorf("cuda: %+v has no rounded result", l))
+		}
+		ep.Act += kernels.Activation(l.W.Format)
+		result /= 2 // float32
+	}
 	if l.W.Format == F32 {
 		return []Launch{Gemm{Batch: 1, M: l.Rows, K: l.W.K(), N: l.W.Out, TransB: true, LdB: l.W.Pitch(), LdD: ldd}.Launch(dst, x, w, ep)}
 	}
@@ -97,7 +106,7 @@ func (l Linear) launches(dst, x, w, scratch Pointer, ep Epilogue, h half) []Laun
 	launches := l.W.Format.left(scratch, x, l.Rows, l.W.In)
 	launches = append(launches, Launch{"gemm", h.kernel("gemm"), h.grid(), Dim{h.tile.threads, 1, 1}, h.tile.shared(), params(
 		dst, parts, scratch, w, ep.Bias, ep.Residual, count(l.Rows), count(l.W.Out), count(l.W.Pitch()), count(ldd), uint32(ep.Act), count(h.steps)),
-		h.work(l.W, numbers, l.Rows*ldd, ep)})
+		h.work(l.W, numbers, result, ep)})
 	return h.finish(launches, dst, parts, ep, ldd)
 }
 

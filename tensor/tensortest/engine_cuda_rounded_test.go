@@ -83,8 +83,19 @@ func TestRoundedOnce(t *testing.T) {
 			} else {
 				require.Equal(t, 2, since())
 			}
+			gated, bias, residual := tensor.PackGated(on(2*c*c, 2*c, c)), on(2*c, 2*c), on(3*c, 3, c)
+			fed := tensor.FeedForward(tokens, gated, bias, linear, tensor.Epilogue{Bias: on(c, c), Residual: residual})
+			row := tensor.FeedForward(on(c, 1, c), gated, bias, linear, tensor.Epilogue{})
+			if c == 8 {
+				require.Equal(t, 2, since(), "the tokens, and the row for its first layer")
+			} else {
+				require.Equal(t, 3, since())
+			}
 			require.NoError(t, e.Watch(nil))
 
+			middle := tensor.Linear(tokens, gated, tensor.Epilogue{Bias: bias})
+			require.Equal(t, read(tensor.Linear(middle, linear, tensor.Epilogue{Bias: on(c, c), Residual: residual})), read(fed))
+			require.Equal(t, read(tensor.Linear(tensor.Linear(on(c, 1, c), gated, tensor.Epilogue{Bias: bias}), linear, tensor.Epilogue{})), read(row))
 			require.Equal(t, read(convolved), read(atOnce))
 			require.Equal(t, read(tensor.Conv2D(picture, conv, tensor.Epilogue{}, 2, tensor.Pad(1))), read(stride))
 			require.Equal(t, read(alone(normed)), read(again))

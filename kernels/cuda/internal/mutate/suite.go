@@ -36,7 +36,7 @@ func checks(file string) ([]check, error) {
 		"convert.cu":         {unaligned("convert"), {"convert", "", kernelTests, "TestFormats"}},
 		"copy.cu":            {unaligned("copy"), {"copy", "", suiteTests, "TestCUDA/(Strided|Place|Gather)"}},
 		"elementwise.cu":     {unaligned("elementwise"), {"elementwise", "", suiteTests, "TestCUDA/(Unary|Binary)"}},
-		"epilogue.cuh":       append(product("gemm", "f32"), product("gemm", "f16")...),
+		"epilogue.cuh":       slices.Concat(product("gemm", "f32"), product("gemm", "f16"), []check{{"gemm", "gemm_b?f16", kernelTests, "TestGatedRounds"}}),
 		"gemm.cu":            append(product("gemm", "f32"), product("gemm", "f16")...),
 		"gemv.cu":            {unaligned("gemv"), {"gemv", "", kernelTests, "TestRow"}},
 		"half.cuh":           {{"convert", "", kernelTests, "TestFormats"}, {"norm", "", kernelTests, "TestNormsRound"}},

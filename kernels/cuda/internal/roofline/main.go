@@ -61,10 +61,17 @@ func (w *work) add(l cuda.Launch, shape string) {
 // product is a linear layer of rows rows; with a residual, which it reads.
 func (w *work) product(rows int, weight cuda.Packed, residual bool) {
 	name := fmt.Sprintf("%d × %d → %d", rows, weight.In, weight.Out)
-	if weight.Gated {
-		name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, weight.Out/2)
+	layer := cuda.Linear{Rows: rows, W: weight}
+	if !weight.Gated {
+		w.addProduct([2]int{rows, weight.In}, layer.Launches, name, residual)
+		return
 	}
-	w.addProduct([2]int{rows, weight.In}, cuda.Linear{Rows: rows, W: weight}.Launches, name, residual)
+	name = fmt.Sprintf("%d × %d → 2 · %d, gated", rows, weight.In, weight.Out/2)
+	w.addProduct([2]int{rows, weight.In}, func(dst, x, weight, scratch cuda.Pointer, ep cuda.Epilogue) []cuda.Launch {
+		ep.Rounded = true // the layer behind it reads it
+		return layer.Launches(dst, x, weight, scratch, ep)
+	}, name, false)
+	w.rounded = [2]int{rows, weight.Out / 2}
 }
 
 // addProduct is that with the epilogue, and a left side that is rounded unless it is already.
