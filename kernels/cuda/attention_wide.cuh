@@ -70,7 +70,7 @@ struct WideAttention {
                 bring_chunk(turn ^ 1, first, end, column + CHUNK);
             } else if (values) {
                 bring_slice(turn ^ 1, first, end);
-            } else if (next < next_end) {
+            } else {
                 bring_chunk(turn ^ 1, next, next_end, 0);
             }
             const Chunk& from = reinterpret_cast<const Chunk&>(tiles.stage[turn]);

@@ -270,7 +270,7 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 160, Queries: 9, Keys: 65}, nil},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 330, Queries: 9, Keys: 40}, nil},
 			{kernels.AttnShape{N: 2, Heads: 1, HeadDim: 600, Queries: 66, Keys: 81}, nil}, // in two parts
-			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 161, Queries: 67, Keys: 67, Causal: true}, nil},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 161, Queries: 70, Keys: 67, Causal: true}, nil},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 1, Keys: 1}, blocked},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 5, Keys: 5}, alone}, // a plan shorter than a tile
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
@@ -294,17 +294,19 @@ func TestAttentions(t *testing.T) {
 // and a bias is as large as e^100 would not be a float32.
 func TestExtremes(t *testing.T) {
 	for _, f := range formats {
-		for _, sign := range []float32{1, -1} {
-			t.Run(fmt.Sprint(f, sign), func(t *testing.T) {
-				b := newBench(t)
-				s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 3, Keys: 3}
-				r := &kernels.Regions{Query: []uint8{0, 1, 0}, Key: []uint8{1, 0, 1}, Rules: [][]kernels.Rule{{{Alpha: -0.5 * sign, Beta: 100}, {}}, {{}, {Alpha: -1 * sign}}}}
-				q, k, v := b.random(24), b.random(24), b.random(24)
-				for i := range q {
-					q[i], k[i] = max(q[i], -q[i]), sign*max(k[i], -k[i])
-				}
-				b.attend(f, s, r, false, f.rounded(q), f.rounded(k), f.rounded(v))
-			})
+		for _, size := range []int{8, 170} {
+			for _, sign := range []float32{1, -1} {
+				t.Run(fmt.Sprint(f, size, sign), func(t *testing.T) {
+					b := newBench(t)
+					s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: size, Queries: 3, Keys: 3}
+					r := &kernels.Regions{Query: []uint8{0, 1, 0}, Key: []uint8{1, 0, 1}, Rules: [][]kernels.Rule{{{Alpha: -0.5 * sign, Beta: 100}, {}}, {{}, {Alpha: -1 * sign}}}}
+					q, k, v := b.random(3*size), b.random(3*size), b.random(3*size)
+					for i := range q {
+						q[i], k[i] = max(q[i], -q[i]), sign*max(k[i], -k[i])
+					}
+					b.attend(f, s, r, false, f.rounded(q), f.rounded(k), f.rounded(v))
+				})
+			}
 		}
 	}
 }

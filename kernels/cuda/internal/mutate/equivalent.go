@@ -21,6 +21,7 @@ var equivalents = []equivalent{
 	{"attention_half.cuh", "first < keys; first += KEYS", "<", "<=", "a tile without a key has no extremes"},
 	{"attention_half.cuh", "if (end - first < KEYS ||", "end - first < KEYS || (causal && first + KEYS > static_cast<uint32>(r.task.first))", "true", "it only spares hiding nothing"},
 	{"attention_wide.cuh", "if (largest > row[i].top + SLACK)", "largest > row[i].top + SLACK", "true", "a top may rise at any time"},
+	{"attention_wide.cuh", "if (part + piece < columns)", "part + piece < columns", "true", "nobody reads columns behind the head, and behind all values there are the queries"},
 	{"attention_wide.cuh", "if (r.program.extremes)", "r.program.extremes", "true", "extremes that no rule uses change nothing"},
 	{"norm.cu", "if (tile.line >= tile.lanes) return; // a thread too many to look", "tile.line >= tile.lanes", "false", "it only spares finding what nobody reads"},
 	{"norm.cu", "if (wide) return store4", "wide", "false", "one number after the other is the same four"},
