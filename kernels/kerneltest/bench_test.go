@@ -80,11 +80,16 @@ func BenchmarkConv2D(b *testing.B) {
 	} {
 		c := pad1(s.n, s.size, s.size, s.in, s.out)
 		x, dst := random(c.N*c.H*c.W*c.C), make([]float32, c.N*c.H*c.W*c.Out)
-		w := kernels.PackConv(stored(random(9*s.in*s.out), kernels.F16), s.out, s.in, 3, 3).Narrow()
+		filters := stored(random(9*s.in*s.out), kernels.F16)
+		w, mixed := kernels.PackConv(filters, s.out, s.in, 3, 3).Narrow(), kernels.PackConv(filters, s.out, s.in, 3, 3).Mixed()
 		ep := kernels.Epilogue{Bias: random(s.out)}
-		for name, way := range convs {
+		for name, conv := range map[string]func(){
+			"direct":   func() { kernels.Conv2DDirect(dst, x, c, w, ep) },
+			"winograd": func() { kernels.Conv2DWinograd(dst, x, c, w, ep) },
+			"mixed":    func() { kernels.Conv2DDirect(dst, x, c, mixed, ep) },
+		} {
 			b.Run(fmt.Sprintf("%dx%d/%dto%d/%s", s.n, s.size, s.in, s.out, name), func(b *testing.B) {
-				benchmark(b, c.N*c.H*c.W*9*s.in*s.out, func() { way.conv(dst, x, c, w, ep) })
+				benchmark(b, c.N*c.H*c.W*9*s.in*s.out, conv)
 			})
 		}
 	}

@@ -139,7 +139,8 @@ def fastest(a, b):
 
 
 def machine():
-    model = next((line.split(':')[1].strip() for line in flags.splitlines() if line.startswith('model name')), 'unknown')
+    said = lambda name: next((line.split(':')[1].strip() for line in flags.splitlines() if line.split('\t')[0] == name), 'unknown')
+    model = f'{said("model name")} (family {said("cpu family")}, model {said("model")})'
     return {'processor': model, 'processors': os.cpu_count(), 'bf16': has_bf16, 'date': datetime.date.today().isoformat(),
             'sowgen': subprocess.run(['git', '-C', repository, 'rev-parse', '--short', 'HEAD'], capture_output=True, text=True).stdout.strip()}
 

@@ -40,12 +40,14 @@ def threads_in(runs):
     return sorted({int(name.split('/')[1]) for name in runs})
 
 
-def cell(run, ours, threads):
-    if not run or 'error' in run:
+def cell(peer, of, threads):
+    """Its seconds, and how many times as long as sowgen in the precision that compares with the peer's."""
+    if peer not in of:
         return '–'
-    t = seconds(run, threads)
+    t = seconds(of[peer], threads)
     text = f'{t:.2f}' if t >= 0.995 else f'{t:.3f}'
-    return text if run is ours or not ours else f'{text} ({t / seconds(ours, threads):.2f}×)'
+    ours = of.get('sowgen-mixed' if peer.endswith('bf16') else 'sowgen-f32')
+    return text if peer.startswith('sowgen') or not ours else f'{text} ({t / seconds(ours, threads):.2f}×)'
 
 
 def speed(runs, threads, peers):
@@ -53,7 +55,7 @@ def speed(runs, threads, peers):
     for part in PARTS[:-1] + ['cow-512'] + PARTS[-1:]:
         of = {peer: run for peer, run in runs.get(f'{part}/{threads}', {}).items() if 'error' not in run}
         if of:
-            rows.append(f'| {WORK[part]} | ' + ' | '.join(cell(of.get(p), of.get('sowgen-f32'), threads) for p in peers) + ' |')
+            rows.append(f'| {WORK[part]} | ' + ' | '.join(cell(p, of, threads) for p in peers) + ' |')
     return rows
 
 
@@ -78,7 +80,7 @@ def table(results):
     reckon(runs)
     peers = [p for p in PEERS if any(p in run for run in runs.values())]
     lines = [f'{machine["processor"]}, {"with" if machine["bf16"] else "without"} bf16 instructions, sowgen {machine["sowgen"]}, {machine["date"]}; in brackets '
-             'how many times as long as sowgen in f32. One thread: processor seconds; more: wall seconds.' + others(machine), '']
+             'how many times as long as sowgen, in f32, or in mixed where the peer is in bf16. One thread: processor seconds; more: wall seconds.' + others(machine), '']
     for threads in threads_in(runs):
         lines += speed(runs, threads, peers) + ['']
     lines += memory(runs, peers) + ['']
