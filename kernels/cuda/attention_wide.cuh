@@ -199,10 +199,9 @@ struct WideAttention {
         for (int band = 0; band < QUERIES / 16; band++)
             UNROLL
             for (int i = 0; i < 2; i++) {
-                const int at = 16 * band + lane() / 4 + 8 * i;
-                const uint32 end = at < r.task.count ? d : 0;
-                if (end == 0) continue;
-                store_row<CHUNK / 8>(dst + static_cast<uint64>(r.query(r.task.first + at)) * width, part + warp() * CHUNK, end, acc[band], i, weights[at], wide, written);
+                const int at = again(16 * band + lane() / 4 + 8 * i);
+                if (at < r.task.count)
+                    store_row<CHUNK / 8>(dst + static_cast<uint64>(r.query(r.task.first + at)) * width, part + warp() * CHUNK, d, acc[band], i, weights[at], wide, written);
             }
     }
 };
@@ -223,14 +222,21 @@ __device__ __forceinline__ void attention_wide(float* dst, const void* q, const 
     const bool speaks = block.half() == 0 && lane() % 4 == 0; // for a row, of the eight threads that have it
 
     const int all = r.program.segments;
-    Segment segment{0, 0, 0, 0, 1, 0, 0, 0};
-    if (all > 0) segment = r.segment(0);
-    if (all > 0) block.bring_chunk(0, r.program.extremes ? 0 : segment.from, r.program.extremes ? keys : segment.to, 0);
+    if (all == 0) { // everything is blocked
+        for (uint32 i = threadIdx.x; i < static_cast<uint32>(r.task.count) * Block::COLUMNS; i += Block::WARPS * WARP) {
+            const uint32 column = part + i % Block::COLUMNS;
+            if (column < d) dst[static_cast<uint64>(r.query(r.task.first + i / Block::COLUMNS)) * width + column] = 0;
+        }
+        if (mass && blockIdx.y == 0) Masses<QUERIES>(mass, labels).store(r, rows.top, rows.sum);
+        return;
+    }
+    Segment segment = r.segment(0);
+    block.bring_chunk(0, r.program.extremes ? 0 : segment.from, keys, 0);
     if (r.program.extremes) {
         float high[2] = {-inf(), -inf()}, low[2] = {inf(), inf()};
         for (uint32 first = 0; first < keys; first += KEYS) {
             const bool more = first + KEYS < keys;
-            block.logits(first, keys, false, more ? first + KEYS : segment.from, more ? keys : segment.to);
+            block.logits(first, keys, false, more ? first + KEYS : segment.from, keys);
             UNROLL
             for (int j = 0; j < KEYS / 16; j++)
                 UNROLL
@@ -251,7 +257,7 @@ __device__ __forceinline__ void attention_wide(float* dst, const void* q, const 
     bool written = false; // whether dst has a first term
     bool joins = false;   // whether the softmax, which is then the last, has a segment already
     block.clear();
-    for (int n = 0; n < all; n++) {
+    for (int n = 0;; n++) {
         segment = r.segment(n);
         __syncthreads(); // rows has what other threads wrote
         UNROLL
@@ -305,11 +311,6 @@ __device__ __forceinline__ void attention_wide(float* dst, const void* q, const 
         written = true;
         block.clear();
     }
-    if (all == 0) // everything is blocked
-        for (uint32 i = threadIdx.x; i < static_cast<uint32>(r.task.count) * Block::COLUMNS; i += Block::WARPS * WARP) {
-            const uint32 column = part + i % Block::COLUMNS;
-            if (column < d) dst[static_cast<uint64>(r.query(r.task.first + i / Block::COLUMNS)) * width + column] = 0;
-        }
     if (!mass || blockIdx.y > 0) return;
     UNROLL
     for (int i = 0; i < 2; i++)

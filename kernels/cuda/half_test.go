@@ -255,6 +255,9 @@ func TestAttentions(t *testing.T) {
 		{{Alpha: 0.5, Beta: 1, Target: 0.3}, {Alpha: -0.5}, block}, {{}, {Beta: 2}, {Target: 0.1}}, {{}, block, {Alpha: 1}},
 	}}
 	regions.PerHead = [][][]kernels.Rule{nil, {{{}, {Target: 0.5}, {Target: 0.6}}, {block, block, block}, {{Alpha: -1}, {}, {}}}}
+	targets := &kernels.Regions{Query: labels, Key: labels, Rules: [][]kernels.Rule{ // no extremes, and keys that come first in no order of tokens
+		{{}, {Target: 0.3}, {}}, {{}, {}, {Target: 0.5, Beta: 1}}, {block, {Beta: -1}, {}},
+	}}
 	blocked := &kernels.Regions{Query: labels[:1], Key: labels[:1], Rules: [][]kernels.Rule{{block}}}
 	alone := &kernels.Regions{Query: make([]uint8, 5), Key: make([]uint8, 5), Rules: [][]kernels.Rule{{{}}}}
 	for _, f := range formats {
@@ -275,6 +278,7 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 5, Keys: 5}, alone}, // a plan shorter than a tile
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
 			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 170, Queries: 77, Keys: 77}, regions},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 170, Queries: 77, Keys: 77}, targets},
 		} {
 			for _, masses := range []bool{false, true} {
 				if masses && test.r == nil {
@@ -307,6 +311,26 @@ func TestExtremes(t *testing.T) {
 					b.attend(f, s, r, false, f.rounded(q), f.rounded(k), f.rounded(v))
 				})
 			}
+		}
+	}
+}
+
+// TestTopRises: logits grow from tile to tile, so that all before has to be scaled.
+func TestTopRises(t *testing.T) {
+	for _, f := range formats {
+		for _, size := range []int{8, 170} {
+			t.Run(fmt.Sprint(f, size), func(t *testing.T) {
+				b := newBench(t)
+				s := kernels.AttnShape{N: 1, Heads: 1, HeadDim: size, Queries: 3, Keys: 150}
+				q, k, v := b.random(s.Queries*size), b.random(s.Keys*size), b.random(s.Keys*size)
+				for i := range q {
+					q[i] = 1
+				}
+				for i := range k {
+					k[i] = k[i]/8 + float32(i/size)/float32(s.Keys)*20/float32(math.Sqrt(float64(size)))
+				}
+				b.attend(f, s, nil, false, f.rounded(q), f.rounded(k), f.rounded(v))
+			})
 		}
 	}
 }

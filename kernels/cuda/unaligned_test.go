@@ -56,6 +56,12 @@ func TestUnaligned(t *testing.T) {
 			operands
 		}{l[0], operands{2 * 200 * 64, 200 * 40, 200 * 40}})
 	}
+	wide := kernels.AttnShape{N: 1, Heads: 1, HeadDim: 162, Queries: 9, Keys: 20, Scale: 0.2}
+	l := NewAttention(F16, wide, nil, false).Launches(0, 0, 0, 0, 0, 0, 0)[1]
+	tests = append(tests, struct {
+		Launch
+		operands
+	}{l, operands{9 * 162, -9 * 192 / 2, -20 * 192 / 2, -20 * 192 / 2}})
 	for _, test := range tests {
 		t.Run(fmt.Sprintf("%s %s", test.Module, test.Kernel), func(t *testing.T) {
 			b := newBench(t)

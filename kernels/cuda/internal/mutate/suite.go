@@ -28,7 +28,7 @@ func checks(file string) ([]check, error) {
 		"attention.cu":       {{"attention", "", kernelTests, "TestAttentions/^f32_.*true"}, {"attention", "", suiteTests, "TestCUDA/Regions"}},
 		"attention_f32.cuh":  attention("f32"),
 		"attention_half.cuh": attention("f16"),
-		"attention_wide.cuh": {{"attention_f16", "attention_f16_(rows|wide)", kernelTests, "TestAttentions/^f16_.*_(330|170|600|161)_"}, {"attention_f16", "attention_f16_(rows|wide)", kernelTests, "TestExtremes/^f16_170"}},
+		"attention_wide.cuh": {{"attention_f16", "attention_f16_(rows|wide)", kernelTests, "TestAttentions/^f16_.*_(330|170|600|161)_"}, {"attention_f16", "attention_f16_(rows|wide)", kernelTests, "Test(Extremes|TopRises)/^f16_170"}, unaligned("attention_f16_attention_f16_wide")},
 		"attention_16.cuh":   attention("f16"),
 		"attention_f16.cu":   attention("f16"),
 		"attention_bf16.cu":  attention("bf16"),
@@ -102,7 +102,7 @@ func attention(format string) (all []check) {
 	}
 	all = []check{
 		{source, narrow, kernelTests, "TestAttentions/^" + format + "_.*_(5|8|64)_(1|5|7|70|77)_"},
-		{source, narrow, kernelTests, "TestExtremes/^" + format + "_8_"},
+		{source, narrow, kernelTests, "Test(Extremes|TopRises)/^" + format + "_8"},
 		{source, narrow, kernelTests, "TestUnaligned/attention.*_attention_" + format},
 		{source, kernels, kernelTests, "TestAttentions/^" + format + "_"},
 	}
