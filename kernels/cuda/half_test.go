@@ -258,6 +258,12 @@ func TestAttentions(t *testing.T) {
 	targets := &kernels.Regions{Query: labels, Key: labels, Rules: [][]kernels.Rule{ // no extremes, and keys that come first in no order of tokens
 		{{}, {Target: 0.3}, {}}, {{}, {}, {Target: 0.5, Beta: 1}}, {block, {Beta: -1}, {}},
 	}}
+	long := &kernels.Regions{Query: []uint8{0, 1, 0, 1, 1}, Key: make([]uint8, 150), Rules: [][]kernels.Rule{ // segments of several tiles, the second far above the first
+		{{Alpha: 0.5}, {Beta: 10}}, {{Target: 0.3}, {}},
+	}}
+	for i := range long.Key {
+		long.Key[i] = uint8(i % 3 / 2)
+	}
 	blocked := &kernels.Regions{Query: labels[:1], Key: labels[:1], Rules: [][]kernels.Rule{{block}}}
 	alone := &kernels.Regions{Query: make([]uint8, 5), Key: make([]uint8, 5), Rules: [][]kernels.Rule{{{}}}}
 	for _, f := range formats {
@@ -279,6 +285,8 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
 			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 170, Queries: 77, Keys: 77}, regions},
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 170, Queries: 77, Keys: 77}, targets},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 8, Queries: 5, Keys: 150}, long},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 520, Queries: 5, Keys: 150}, long},
 		} {
 			for _, masses := range []bool{false, true} {
 				if masses && test.r == nil {

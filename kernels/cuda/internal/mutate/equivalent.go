@@ -25,6 +25,7 @@ var equivalents = []equivalent{
 	{"attention_wide.cuh", "if (!more) break", "!more", "false", "a slice without a key adds nothing"},
 	{"attention_wide.cuh", "if (has_columns())", "has_columns()", "true", "it only spares what nobody stores"},
 	{"attention_wide.cuh", "first < keys; first += KEYS", "<", "<=", "a tile without a key has no extremes"},
+	{"attention_wide.cuh", "first < end; first += KEYS", "<", "<=", "a tile without a key adds nothing"},
 	{"attention_wide.cuh", "if (part + piece < columns)", "part + piece < columns", "true", "nobody reads columns behind the head, and behind all values there are the queries"},
 	{"attention_wide.cuh", "if (r.program.extremes)", "r.program.extremes", "true", "extremes that no rule uses change nothing"},
 	{"norm.cu", "if (tile.line >= tile.lanes) return; // a thread too many to look", "tile.line >= tile.lanes", "false", "it only spares finding what nobody reads"},
