@@ -189,7 +189,7 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 			m.Add(tail, tail, p.ep.Bias[to-rest:])
 		}
 		if p.b.gated {
-			p.gate(m, row, (out+i)*p.ldd+from/2)
+			m.GEGLU(p.dst[(out+i)*p.ldd+from/2:][:len(row)/2], row)
 			continue
 		}
 		p.ep.Act.apply(m, row)
@@ -200,15 +200,5 @@ func (p *product) finish(m *implementation, part []float32, ldp, out, rows, firs
 		} else {
 			copy(dst, row)
 		}
-	}
-}
-
-// gate stores what a row of a gated weight's columns makes, from place at of dst on.
-func (p *product) gate(m *implementation, row []float32, at int) {
-	for ; len(row) > 0; at += panel / 2 {
-		pairs := row[:min(panel, len(row))]
-		half := len(pairs) / 2
-		m.GEGLU(p.dst[at:][:half], pairs[:half], pairs[half:])
-		row = row[len(pairs):]
 	}
 }

@@ -10,7 +10,7 @@ type Loops struct {
 
 	Exp, SiLU, GELU, QuickGELU, Sqrt, Neg func(dst, x []float32)
 	Add, Sub, Mul, Div                    func(dst, a, b []float32)
-	GEGLU                                 func(dst, x, gate []float32)
+	GEGLU                                 func(dst, x []float32)
 	Axpby                                 func(dst []float32, a float32, x []float32, b float32, y []float32)
 	Affine, AffineSiLU                    func(dst, x, scale, shift []float32)
 	Normalize                             func(dst, x, gamma, beta []float32, mean, rstd float32)

@@ -35,10 +35,15 @@ func GELU(dst, x []float32) {
 // erfc rather than 1+erf: for x < -4 the sum would lose every digit.
 func gelu(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }
 
-// GEGLU is dst = x·GELU(gate).
-func GEGLU(dst, x, gate []float32) {
-	for i, v := range gate[:len(dst)] {
-		dst[i] = float32(float64(x[i]) * gelu(float64(v)))
+// GEGLU is dst = value·GELU(gate) for a row of values and gates as PackGated lays them out: 16 values and then their gates, and so on; in the end
+// the values that are left, and their gates.
+func GEGLU(dst, x []float32) {
+	for len(dst) > 0 {
+		n := min(Panel/2, len(dst))
+		for i, gate := range x[n:][:n] {
+			dst[i] = float32(float64(x[i]) * gelu(float64(gate)))
+		}
+		dst, x = dst[n:], x[2*n:]
 	}
 }
 

@@ -29,6 +29,7 @@ func main() {
 	ConstraintExpr("!purego")
 	s.matrices()
 	s.maps()
+	s.geglu()
 	s.reductions()
 	s.panels()
 	s.halves()

@@ -140,11 +140,6 @@ func (s isa) maps() {
 	binary("sub", "is ref.Sub.", func(b, a, dst operand.Op) { VSUBPS(b, a, dst) })
 	binary("mul", "is ref.Mul.", func(b, a, dst operand.Op) { VMULPS(b, a, dst) })
 	binary("div", "is ref.Div.", func(b, a, dst operand.Op) { VDIVPS(b, a, dst) })
-	s.vmap("geglu", "is ref.GEGLU.", []string{"x", "gate"}, nil, func(in, _ regs) reg.Register {
-		s.gelu(in[1], in[1])
-		VMULPS(in[0], in[1], in[0])
-		return in[0]
-	})
 	s.vmap("axpby", "is ref.Axpby.", []string{"x", "y"}, []string{"a", "b"}, func(in, c regs) reg.Register {
 		VMULPS(c[1], in[1], in[1])
 		VFMADD231PS(c[0], in[0], in[1])
@@ -350,6 +345,42 @@ func (s isa) panels() {
 			VMOVUPS(v, at(p, i*s.lanes))
 		}
 	})
+	s.ret()
+}
+
+// geglu goes through groups of 16 values and their gates, and then through the values and gates that are left.
+func (s isa) geglu() {
+	s.text("geglu", "(dst, x *float32, n int)", "is ref.GEGLU.")
+	n, dst, x := pointer("n"), pointer("dst"), pointer("x")
+	gated := func(value, gate, to operand.Mem, r *rest) {
+		g := s.read(gate, r)
+		s.gelu(g, g)
+		v := s.read(value, r)
+		VMULPS(v, g, v)
+		s.write(v, to, r)
+	}
+	const group = 16
+	loop("whole", n, group, func() {
+		for i := 0; i < group; i += s.lanes {
+			gated(at(x, i), at(x, group+i), at(dst, i), nil)
+		}
+		ADDQ(operand.U32(2*4*group), x)
+		ADDQ(operand.Imm(4*group), dst)
+		SUBQ(operand.Imm(group), n)
+	})
+	gates := GP64()
+	LEAQ(operand.Mem{Base: x, Index: n, Scale: 4}, gates)
+	loop("vector", n, s.lanes, func() {
+		gated(at(x, 0), at(gates, 0), at(dst, 0), nil)
+		for _, p := range []reg.Register{x, gates, dst} {
+			ADDQ(operand.Imm(uint64(s.bytes())), p)
+		}
+		SUBQ(operand.Imm(uint64(s.lanes)), n)
+	})
+	TESTQ(n, n)
+	JZ(operand.LabelRef("done"))
+	gated(at(x, 0), at(gates, 0), at(dst, 0), s.rest(n))
+	Label("done")
 	s.ret()
 }
 

@@ -79,11 +79,6 @@ func mulAVX2(dst *float32, a *float32, b *float32, n int)
 //go:noescape
 func divAVX2(dst *float32, a *float32, b *float32, n int)
 
-// gegluAVX2 is ref.GEGLU.
-//
-//go:noescape
-func gegluAVX2(dst *float32, x *float32, gate *float32, n int)
-
 // axpbyAVX2 is ref.Axpby.
 //
 //go:noescape
@@ -108,6 +103,11 @@ func normalizeAVX2(dst *float32, x *float32, gamma *float32, beta *float32, n in
 //
 //go:noescape
 func addSquaresAVX2(dst *float32, sum *float32, x *float32, mean *float32, n int)
+
+// gegluAVX2 is ref.GEGLU.
+//
+//go:noescape
+func gegluAVX2(dst *float32, x *float32, n int)
 
 // sumAVX2 is ref.Sum.
 //

@@ -99,11 +99,6 @@ func mulAVX512(dst *float32, a *float32, b *float32, n int)
 //go:noescape
 func divAVX512(dst *float32, a *float32, b *float32, n int)
 
-// gegluAVX512 is ref.GEGLU.
-//
-//go:noescape
-func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
-
 // axpbyAVX512 is ref.Axpby.
 //
 //go:noescape
@@ -128,6 +123,11 @@ func normalizeAVX512(dst *float32, x *float32, gamma *float32, beta *float32, n 
 //
 //go:noescape
 func addSquaresAVX512(dst *float32, sum *float32, x *float32, mean *float32, n int)
+
+// gegluAVX512 is ref.GEGLU.
+//
+//go:noescape
+func gegluAVX512(dst *float32, x *float32, n int)
 
 // sumAVX512 is ref.Sum.
 //

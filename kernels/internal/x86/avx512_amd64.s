@@ -15525,121 +15525,6 @@ done:
 	VZEROUPPER
 	RET
 
-// func gegluAVX512(dst *float32, x *float32, gate *float32, n int)
-// Requires: AVX, AVX512F, BMI2
-TEXT ·gegluAVX512(SB), NOSPLIT, $0-32
-	MOVQ n+24(FP), AX
-	XORQ CX, CX
-	MOVQ dst+0(FP), DX
-	MOVQ x+8(FP), BX
-	MOVQ gate+16(FP), SI
-
-whole:
-	CMPQ              AX, $0x10
-	JL                whole_end
-	VMOVUPS           (BX)(CX*4), Z0
-	VMOVUPS           (SI)(CX*4), Z1
-	VPANDD.BCST       const7fffffffAVX512<>+0(SB), Z1, Z2
-	VBROADCASTSS      const41a00000AVX512<>+0(SB), Z3
-	VMINPS            Z2, Z3, Z2
-	VBROADCASTSS      const3f800000AVX512<>+0(SB), Z4
-	VMOVUPS           Z2, Z3
-	VBROADCASTSS      const3eb33333AVX512<>+0(SB), Z5
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z5, Z3
-	VDIVPS            Z3, Z4, Z3
-	VMULPS            Z2, Z2, Z4
-	VMULPS.BCST       constbf000000AVX512<>+0(SB), Z4, Z4
-	VBROADCASTSS      constc2d00000AVX512<>+0(SB), Z5
-	VMAXPS            Z4, Z5, Z4
-	VBROADCASTSS      const42b20000AVX512<>+0(SB), Z5
-	VMINPS            Z4, Z5, Z4
-	VMULPS.BCST       const3fb8aa3bAVX512<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST const3f318000AVX512<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST constb95e8083AVX512<>+0(SB), Z5, Z4
-	VBROADCASTSS      const3ab511e8AVX512<>+0(SB), Z8
-	VFMADD213PS.BCST  const3c091d10AVX512<>+0(SB), Z4, Z8
-	VFMADD213PS.BCST  const3d2aac79AVX512<>+0(SB), Z4, Z8
-	VFMADD213PS.BCST  const3e2aaa49AVX512<>+0(SB), Z4, Z8
-	VFMADD213PS.BCST  const3efffffeAVX512<>+0(SB), Z4, Z8
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z8
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z8
-	VSCALEFPS         Z5, Z8, Z4
-	VBROADCASTSS      constbceec36cAVX512<>+0(SB), Z5
-	VFMADD213PS.BCST  const3e136d4eAVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  constbe82ecf8AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e22fe89AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  constbcbd50c6AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3dd81494AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3df56aefAVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e0f37f3AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e0ef8eaAVX512<>+0(SB), Z3, Z5
-	VMULPS            Z3, Z5, Z5
-	VMULPS            Z5, Z4, Z4
-	VPXORD            Z6, Z6, Z6
-	VMAXPS            Z1, Z6, Z1
-	VFNMADD231PS      Z4, Z2, Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           Z0, (DX)(CX*4)
-	ADDQ              $0x10, CX
-	SUBQ              $0x10, AX
-	JMP               whole
-
-whole_end:
-	TESTQ             AX, AX
-	JZ                done
-	MOVQ              $-1, DI
-	BZHIQ             AX, DI, DI
-	KMOVW             DI, K1
-	VMOVUPS.Z         (BX)(CX*4), K1, Z0
-	VMOVUPS.Z         (SI)(CX*4), K1, Z1
-	VPANDD.BCST       const7fffffffAVX512<>+0(SB), Z1, Z2
-	VBROADCASTSS      const41a00000AVX512<>+0(SB), Z3
-	VMINPS            Z2, Z3, Z2
-	VBROADCASTSS      const3f800000AVX512<>+0(SB), Z4
-	VMOVUPS           Z2, Z3
-	VBROADCASTSS      const3eb33333AVX512<>+0(SB), Z5
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z5, Z3
-	VDIVPS            Z3, Z4, Z3
-	VMULPS            Z2, Z2, Z4
-	VMULPS.BCST       constbf000000AVX512<>+0(SB), Z4, Z4
-	VBROADCASTSS      constc2d00000AVX512<>+0(SB), Z5
-	VMAXPS            Z4, Z5, Z4
-	VBROADCASTSS      const42b20000AVX512<>+0(SB), Z5
-	VMINPS            Z4, Z5, Z4
-	VMULPS.BCST       const3fb8aa3bAVX512<>+0(SB), Z4, Z5
-	VRNDSCALEPS       $0x08, Z5, Z5
-	VFNMADD231PS.BCST const3f318000AVX512<>+0(SB), Z5, Z4
-	VFNMADD231PS.BCST constb95e8083AVX512<>+0(SB), Z5, Z4
-	VBROADCASTSS      const3ab511e8AVX512<>+0(SB), Z6
-	VFMADD213PS.BCST  const3c091d10AVX512<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  const3d2aac79AVX512<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  const3e2aaa49AVX512<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  const3efffffeAVX512<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z6
-	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z6
-	VSCALEFPS         Z5, Z6, Z4
-	VBROADCASTSS      constbceec36cAVX512<>+0(SB), Z5
-	VFMADD213PS.BCST  const3e136d4eAVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  constbe82ecf8AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e22fe89AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  constbcbd50c6AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3dd81494AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3df56aefAVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e0f37f3AVX512<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST  const3e0ef8eaAVX512<>+0(SB), Z3, Z5
-	VMULPS            Z3, Z5, Z5
-	VMULPS            Z5, Z4, Z4
-	VPXORD            Z7, Z7, Z7
-	VMAXPS            Z1, Z7, Z1
-	VFNMADD231PS      Z4, Z2, Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           Z0, K1, (DX)(CX*4)
-
-done:
-	VZEROUPPER
-	RET
-
 // func axpbyAVX512(dst *float32, x *float32, y *float32, n int, a float32, b float32)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·axpbyAVX512(SB), NOSPLIT, $0-40
@@ -15872,6 +15757,176 @@ whole_end:
 	VSUBPS      Z2, Z1, Z1
 	VFMADD231PS Z1, Z1, Z0
 	VMOVUPS     Z0, K1, (DX)(CX*4)
+
+done:
+	VZEROUPPER
+	RET
+
+// func gegluAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·gegluAVX512(SB), NOSPLIT, $0-24
+	MOVQ n+16(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ x+8(FP), DX
+
+whole:
+	CMPQ              AX, $0x10
+	JL                whole_end
+	VMOVUPS           64(DX), Z0
+	VPANDD.BCST       const7fffffffAVX512<>+0(SB), Z0, Z1
+	VBROADCASTSS      const41a00000AVX512<>+0(SB), Z2
+	VMINPS            Z1, Z2, Z1
+	VBROADCASTSS      const3f800000AVX512<>+0(SB), Z3
+	VMOVUPS           Z1, Z2
+	VBROADCASTSS      const3eb33333AVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z2
+	VDIVPS            Z2, Z3, Z2
+	VMULPS            Z1, Z1, Z3
+	VMULPS.BCST       constbf000000AVX512<>+0(SB), Z3, Z3
+	VBROADCASTSS      constc2d00000AVX512<>+0(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      const42b20000AVX512<>+0(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       const3fb8aa3bAVX512<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST const3f318000AVX512<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST constb95e8083AVX512<>+0(SB), Z4, Z3
+	VBROADCASTSS      const3ab511e8AVX512<>+0(SB), Z8
+	VFMADD213PS.BCST  const3c091d10AVX512<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  const3d2aac79AVX512<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  const3e2aaa49AVX512<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  const3efffffeAVX512<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z8
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z8
+	VSCALEFPS         Z4, Z8, Z3
+	VBROADCASTSS      constbceec36cAVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3e136d4eAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbe82ecf8AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e22fe89AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbcbd50c6AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3dd81494AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3df56aefAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0f37f3AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0ef8eaAVX512<>+0(SB), Z2, Z4
+	VMULPS            Z2, Z4, Z4
+	VMULPS            Z4, Z3, Z3
+	VPXORD            Z5, Z5, Z5
+	VMAXPS            Z0, Z5, Z0
+	VFNMADD231PS      Z3, Z1, Z0
+	VMOVUPS           (DX), Z1
+	VMULPS            Z1, Z0, Z1
+	VMOVUPS           Z1, (CX)
+	ADDQ              $0x00000080, DX
+	ADDQ              $0x40, CX
+	SUBQ              $0x10, AX
+	JMP               whole
+
+whole_end:
+	LEAQ (DX)(AX*4), BX
+
+vector:
+	CMPQ              AX, $0x10
+	JL                vector_end
+	VMOVUPS           (BX), Z0
+	VPANDD.BCST       const7fffffffAVX512<>+0(SB), Z0, Z1
+	VBROADCASTSS      const41a00000AVX512<>+0(SB), Z2
+	VMINPS            Z1, Z2, Z1
+	VBROADCASTSS      const3f800000AVX512<>+0(SB), Z3
+	VMOVUPS           Z1, Z2
+	VBROADCASTSS      const3eb33333AVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z2
+	VDIVPS            Z2, Z3, Z2
+	VMULPS            Z1, Z1, Z3
+	VMULPS.BCST       constbf000000AVX512<>+0(SB), Z3, Z3
+	VBROADCASTSS      constc2d00000AVX512<>+0(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      const42b20000AVX512<>+0(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       const3fb8aa3bAVX512<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST const3f318000AVX512<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST constb95e8083AVX512<>+0(SB), Z4, Z3
+	VBROADCASTSS      const3ab511e8AVX512<>+0(SB), Z5
+	VFMADD213PS.BCST  const3c091d10AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3d2aac79AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3e2aaa49AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3efffffeAVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z5
+	VSCALEFPS         Z4, Z5, Z3
+	VBROADCASTSS      constbceec36cAVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3e136d4eAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbe82ecf8AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e22fe89AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbcbd50c6AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3dd81494AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3df56aefAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0f37f3AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0ef8eaAVX512<>+0(SB), Z2, Z4
+	VMULPS            Z2, Z4, Z4
+	VMULPS            Z4, Z3, Z3
+	VPXORD            Z6, Z6, Z6
+	VMAXPS            Z0, Z6, Z0
+	VFNMADD231PS      Z3, Z1, Z0
+	VMOVUPS           (DX), Z1
+	VMULPS            Z1, Z0, Z1
+	VMOVUPS           Z1, (CX)
+	ADDQ              $0x40, DX
+	ADDQ              $0x40, BX
+	ADDQ              $0x40, CX
+	SUBQ              $0x10, AX
+	JMP               vector
+
+vector_end:
+	TESTQ             AX, AX
+	JZ                done
+	MOVQ              $-1, SI
+	BZHIQ             AX, SI, SI
+	KMOVW             SI, K1
+	VMOVUPS.Z         (BX), K1, Z0
+	VPANDD.BCST       const7fffffffAVX512<>+0(SB), Z0, Z1
+	VBROADCASTSS      const41a00000AVX512<>+0(SB), Z2
+	VMINPS            Z1, Z2, Z1
+	VBROADCASTSS      const3f800000AVX512<>+0(SB), Z3
+	VMOVUPS           Z1, Z2
+	VBROADCASTSS      const3eb33333AVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z4, Z2
+	VDIVPS            Z2, Z3, Z2
+	VMULPS            Z1, Z1, Z3
+	VMULPS.BCST       constbf000000AVX512<>+0(SB), Z3, Z3
+	VBROADCASTSS      constc2d00000AVX512<>+0(SB), Z4
+	VMAXPS            Z3, Z4, Z3
+	VBROADCASTSS      const42b20000AVX512<>+0(SB), Z4
+	VMINPS            Z3, Z4, Z3
+	VMULPS.BCST       const3fb8aa3bAVX512<>+0(SB), Z3, Z4
+	VRNDSCALEPS       $0x08, Z4, Z4
+	VFNMADD231PS.BCST const3f318000AVX512<>+0(SB), Z4, Z3
+	VFNMADD231PS.BCST constb95e8083AVX512<>+0(SB), Z4, Z3
+	VBROADCASTSS      const3ab511e8AVX512<>+0(SB), Z5
+	VFMADD213PS.BCST  const3c091d10AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3d2aac79AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3e2aaa49AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3efffffeAVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST  const3f800000AVX512<>+0(SB), Z3, Z5
+	VSCALEFPS         Z4, Z5, Z3
+	VBROADCASTSS      constbceec36cAVX512<>+0(SB), Z4
+	VFMADD213PS.BCST  const3e136d4eAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbe82ecf8AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e22fe89AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  constbcbd50c6AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3dd81494AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3df56aefAVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0f37f3AVX512<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST  const3e0ef8eaAVX512<>+0(SB), Z2, Z4
+	VMULPS            Z2, Z4, Z4
+	VMULPS            Z4, Z3, Z3
+	VPXORD            Z7, Z7, Z7
+	VMAXPS            Z0, Z7, Z0
+	VFNMADD231PS      Z3, Z1, Z0
+	VMOVUPS.Z         (DX), K1, Z1
+	VMULPS            Z1, Z0, Z1
+	VMOVUPS           Z1, K1, (CX)
 
 done:
 	VZEROUPPER

@@ -27,7 +27,7 @@ var AVX512 = ref.Loops{
 	Rows: rowsAVX512, Matrix: matrixAVX512, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX512), SiLU: unary(siluAVX512), GELU: unary(geluAVX512), QuickGELU: unary(quickGELUAVX512),
 	Sqrt: unary(sqrtAVX512), Neg: unary(negAVX512),
-	Add: binary(addAVX512), Sub: binary(subAVX512), Mul: binary(mulAVX512), Div: binary(divAVX512), GEGLU: binary(gegluAVX512),
+	Add: binary(addAVX512), Sub: binary(subAVX512), Mul: binary(mulAVX512), Div: binary(divAVX512), GEGLU: geglu(gegluAVX512),
 	Axpby: axpby(axpbyAVX512), Affine: ternary(affineAVX512), AffineSiLU: ternary(affineSiLUAVX512),
 	Normalize: normalize(normalizeAVX512),
 	Sum:       sum(sumAVX512), SumSquares: sumSquares(sumSquaresAVX512),
@@ -55,7 +55,7 @@ var AVX2 = ref.Loops{
 	Rows: rowsAVX2, Matrix: matrixAVX2, Transpose: transpose, Transpose16: transpose16,
 	Exp: unary(expAVX2), SiLU: unary(siluAVX2), GELU: unary(geluAVX2), QuickGELU: unary(quickGELUAVX2),
 	Sqrt: unary(sqrtAVX2), Neg: unary(negAVX2),
-	Add: binary(addAVX2), Sub: binary(subAVX2), Mul: binary(mulAVX2), Div: binary(divAVX2), GEGLU: binary(gegluAVX2),
+	Add: binary(addAVX2), Sub: binary(subAVX2), Mul: binary(mulAVX2), Div: binary(divAVX2), GEGLU: geglu(gegluAVX2),
 	Axpby: axpby(axpbyAVX2), Affine: ternary(affineAVX2), AffineSiLU: ternary(affineSiLUAVX2),
 	Normalize: normalize(normalizeAVX2),
 	Sum:       sum(sumAVX2), SumSquares: sumSquares(sumSquaresAVX2),
@@ -123,6 +123,16 @@ func binary(f func(dst, a, b *float32, n int)) func(dst, a, b []float32) {
 			read(b[:n])
 			write(dst)
 			f(&dst[0], &a[0], &b[0], n)
+		}
+	}
+}
+
+func geglu(f func(dst, x *float32, n int)) func(dst, x []float32) {
+	return func(dst, x []float32) {
+		if n := len(dst); n > 0 {
+			read(x[:2*n])
+			write(dst)
+			f(&dst[0], &x[0], n)
 		}
 	}
 }
