@@ -281,6 +281,7 @@ func TestAttentions(t *testing.T) {
 			{kernels.AttnShape{N: 2, Heads: 1, HeadDim: 600, Queries: 66, Keys: 81}, nil}, // in two parts
 			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 161, Queries: 70, Keys: 67, Causal: true}, nil},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 1, Keys: 1}, blocked},
+			{kernels.AttnShape{N: 1, Heads: 1, HeadDim: 520, Queries: 1, Keys: 1}, blocked},
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 5, Queries: 5, Keys: 5}, alone}, // a plan shorter than a tile
 			{kernels.AttnShape{N: 2, Heads: 2, HeadDim: 8, Queries: 77, Keys: 77}, regions},
 			{kernels.AttnShape{N: 1, Heads: 2, HeadDim: 170, Queries: 77, Keys: 77}, regions},
