@@ -1,4 +1,4 @@
-"""How much F(4x4, 3x3) loses in float32 by its points 0, ±a, ±b, infinity (docs/adr/0006): needs numpy.
+"""How much F(4x4, 3x3) loses in float32 by its points 0, ±a, ±b, infinity, and F(2x2), F(3x3), F(4x4) in bfloat16 (docs/adr/0006): needs numpy.
 
     python kernels/kerneltest/winograd_points.py
 
@@ -58,3 +58,33 @@ print('direct', *[error(direct(x, filters), want) for x, want in zip(inputs, wan
 for a, b in [(1, 2), (.5, 1), (.5, 2), (.75, 1.25), (.5, 1.5), (.75, 1.5), (.625, 1.25), (.5**.5, 2**.5), (2 / 3, 1.5), (.6875, 1.5625),
              (.6875, 1.5), (.625, 1.5)]:
     print(f'±{a:.4f} ±{b:.4f}', *[error(winograd(x, filters, a, b), want) for x, want in zip(inputs, wants)], sep='   ')
+
+
+def bfloat16(x):
+    bits = x.astype(np.float32).view(np.uint32)
+    return ((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000).view(np.float32)
+
+
+def general(finite):
+    """Aᵀ, G and Bᵀ of Toom and Cook's algorithm for three taps at these points and infinity."""
+    n = len(finite) + 1
+    at, g, bt = np.zeros((n - 2, n)), np.zeros((n, 3)), np.zeros((n, n))
+    for i, p in enumerate(finite):
+        others = [q for q in finite if q != p]
+        at[:, i] = p ** np.arange(n - 2)
+        g[i] = p ** np.arange(3) / np.prod([p - q for q in others])
+        bt[i, :n - 1] = np.poly(others)[::-1]
+    at[-1, -1] = g[-1, -1] = 1
+    bt[-1] = np.poly(finite)[::-1]
+    return at, g, bt
+
+
+print('in bfloat16, both factors rounded and the products summed exactly; root mean square:')
+want = wants[0]
+print('direct', error(direct(bfloat16(noise).astype(np.float64), bfloat16(filters).astype(np.float64)), want).split()[0])
+for finite in [(0., 1., -1.), (0., -1., .6, 2.), (0., .625, -.625, 1.5, -1.5)]:
+    at, g, bt = general(np.array(finite))
+    m, n = at.shape
+    v, u = bfloat16(both_sides(bt, noise[:n, :n])), bfloat16(both_sides(g, filters))
+    y = both_sides(at, np.einsum('ijtc,ijco->ijto', v.astype(np.float64), u.astype(np.float64)))
+    print(f'F({m}x{m})', error(y, want[:m, :m]).split()[0])

@@ -4,7 +4,8 @@
     python full_size.py make DIR           # diffusers layout, fp16, 2.6 GB, seed 0
     python full_size.py reference DIR      # DIR/unet-in.safetensors and what diffusers makes of it, DIR/unet-out.safetensors (float32)
     sowgen forward --model DIR --component unet --input DIR/unet-in.safetensors --output DIR/unet-go.safetensors
-    python full_size.py compare DIR        # the largest difference, in standard deviations of the output
+    python full_size.py compare DIR        # the difference, in standard deviations of the output
+    python full_size.py bfloat16 DIR       # the same for diffusers' UNet in bfloat16
 
 The initialisation is diffusers' and transformers' own, so that activations stay finite and of order 1. The tokenizer is a stand-in in CLIP's
 format (the byte alphabet, no merges).
@@ -76,10 +77,22 @@ def reference(out):
     save_file({'sample': unet(sample, 501, encoder_hidden_states=context).sample.contiguous()}, out / 'unet-out.safetensors')
 
 
+def difference(got, out):
+    want = load_file(out / 'unet-out.safetensors')['sample']
+    d, scale = got - want, want.std()
+    print(f'difference: largest {d.abs().max() / scale:.2g}, root mean square {(d ** 2).mean().sqrt() / scale:.2g} standard deviations')
+
+
 def compare(out):
-    got, want = (load_file(out / f'unet-{name}.safetensors')['sample'] for name in ('go', 'out'))
-    print(f'largest difference {(got - want).abs().max() / want.std():.2g} standard deviations')
+    difference(load_file(out / 'unet-go.safetensors')['sample'], out)
+
+
+@torch.no_grad()
+def bfloat16(out):
+    unet = UNet2DConditionModel.from_pretrained(out / 'unet', torch_dtype=torch.bfloat16)
+    x = load_file(out / 'unet-in.safetensors')
+    difference(unet(x['sample'].bfloat16(), 501, encoder_hidden_states=x['encoder_hidden_states'].bfloat16()).sample.float(), out)
 
 
 if __name__ == '__main__':
-    {'make': make, 'reference': reference, 'compare': compare}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+    {'make': make, 'reference': reference, 'compare': compare, 'bfloat16': bfloat16}[sys.argv[1]](pathlib.Path(sys.argv[2]))
