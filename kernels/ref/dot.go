@@ -36,7 +36,8 @@ func Dot(t *Tile) {
 	}
 }
 
-// Pairs rounds x to bfloat16 and joins neighbours to words, for the A of Dot. The last of an odd number is joined to a zero.
+// Pairs rounds x to bfloat16 and joins neighbours to words, for the A of Dot. The last of an odd number is joined to a zero. Denormal numbers may
+// become zero.
 func Pairs(dst, x []float32) {
 	var h [2]uint16
 	for i := range dst {

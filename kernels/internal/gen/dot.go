@@ -40,20 +40,15 @@ func dotRegisters() (vec func() reg.Register, multiplyAdd func(b, a, sum reg.Reg
 	return vec, func(b, a, sum reg.Register) { dpbf16(number[sum], number[a], number[b]) }
 }
 
-// pairs joins neighbours: of each 64 bits the upper halves of both floats come together in the lower 32.
+// pairs rounds neighbours, which lie as a word then.
 func (s isa) pairs() {
 	s.text("pairs", "(dst, x *float32, n int)", "is ref.Pairs. n, of x, is a multiple of 16.")
+	const wide, words = 0, 1
 	n, x, dst := pointer("n"), pointer("x"), pointer("dst")
 	loop("whole", n, s.lanes, func() {
-		v, upper := s.vec(), s.vec()
-		VMOVUPS(at(x, 0), v)
-		s.roundBF16(v)
-		VPSRLQ(operand.Imm(32), v, upper)
-		VPSRLQ(operand.Imm(16), v, v)
-		VPORD(upper, v, v)
-		words := YMM()
-		VPMOVQD(v, words)
-		VMOVUPS(words, at(dst, 0))
+		VMOVUPS(at(x, 0), zs[wide])
+		toBF16(words, wide)
+		VMOVUPS(zs[words].AsY(), at(dst, 0))
 		ADDQ(operand.Imm(64), x)
 		ADDQ(operand.Imm(32), dst)
 		SUBQ(operand.Imm(uint64(s.lanes)), n)

@@ -18542,26 +18542,16 @@ TEXT ·pairsAVX512(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DX
 
 whole:
-	CMPQ        AX, $0x10
-	JL          whole_end
-	VMOVUPS     (CX), Z0
-	VPSRLD      $0x10, Z0, Z1
-	VPANDD.BCST const00000001AVX512<>+0(SB), Z1, Z1
-	VPADDD.BCST const00007fffAVX512<>+0(SB), Z1, Z1
-	VPADDD      Z0, Z1, Z1
-	VCMPPS      $0x03, Z0, Z0, K1
-	VPORD.BCST  const00400000AVX512<>+0(SB), Z0, Z0
-	VMOVUPS     Z0, K1, Z1
-	VPANDD.BCST constffff0000AVX512<>+0(SB), Z1, Z0
-	VPSRLQ      $0x20, Z0, Z1
-	VPSRLQ      $0x10, Z0, Z0
-	VPORD       Z1, Z0, Z0
-	VPMOVQD     Z0, Y0
-	VMOVUPS     Y0, (DX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x10, AX
-	JMP         whole
+	CMPQ    AX, $0x10
+	JL      whole_end
+	VMOVUPS (CX), Z0
+	LONG    $0x487ef262
+	WORD    $0xc872
+	VMOVUPS Y1, (DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x10, AX
+	JMP     whole
 
 whole_end:
 	VZEROUPPER

@@ -331,7 +331,7 @@ func narrow(f func(dst *uint16, src *float32, n int), rest func(dst []uint16, sr
 	}
 }
 
-// pairs does whole vectors and leaves the rest to plain Go, which gives the same bits.
+// pairs does whole vectors and leaves the rest to plain Go, which gives the same bits, but for denormal numbers.
 func pairs(dst, x []float32) {
 	n := len(x) &^ 15
 	read(x[:n])
