@@ -13,9 +13,9 @@ import (
 	"github.com/sowgen/sowgen/tensor/tensortest"
 )
 
-// TestRoundedOnce: what several products read in a row is rounded once, and what a norm makes in the same pass; and again as soon as it may have
+// TestRoundedOnceOnAGPU: what several products read in a row is rounded once, and what a norm makes in the same pass; and again as soon as it may have
 // changed. The bytes are those that each would make by itself.
-func TestRoundedOnce(t *testing.T) {
+func TestRoundedOnceOnAGPU(t *testing.T) {
 	for _, p := range []tensor.Precision{tensor.F16, tensor.Mixed} {
 		e := tensortest.DeviceIn(t, p).(*tensor.CUDA)
 		for _, c := range []int{8, 12} { // 12 do not fill 16 bytes
