@@ -21,14 +21,23 @@ import (
 // goal is a GPU by NVIDIA's data sheets, and how long a picture may take on it.
 type goal struct {
 	roofline.GPU
-	seconds float64
+	capability int
+	seconds    float64
+}
+
+// hardware is what the launches are made for.
+func (g goal) hardware() cuda.Hardware {
+	return cuda.Hardware{Name: g.Name, Capability: g.capability, Processors: g.Processors}
 }
 
 var gpus = []goal{
-	{roofline.GPU{Name: "A100", Processors: 108, F32: 19.5e12, Half: 312e12, Bytes: 2.039e12}, 0.6},
-	{roofline.GPU{Name: "H100", Processors: 132, F32: 67e12, Half: 989e12, Bytes: 3.35e12}, 0.3},
-	{roofline.GPU{Name: "RTX 4090", Processors: 128, F32: 82.6e12, Half: 165e12, Bytes: 1.008e12}, 1.2},
+	{roofline.GPU{Name: "A100", Processors: 108, F32: 19.5e12, Half: 312e12, Bytes: 2.039e12}, 80, 0.6},
+	{roofline.GPU{Name: "H100", Processors: 132, F32: 67e12, Half: 989e12, Bytes: 3.35e12}, 90, 0.3},
+	{roofline.GPU{Name: "RTX 4090", Processors: 128, F32: 82.6e12, Half: 165e12, Bytes: 1.008e12}, 89, 1.2},
 }
+
+// h100 is the GPU for which kernels are listed.
+var h100 = gpus[1]
 
 // kernel is a launch of a picture, and all that are like it.
 type kernel struct {
@@ -39,6 +48,7 @@ type kernel struct {
 
 // work is the kernels of some part of a picture.
 type work struct {
+	on      cuda.Hardware
 	kernels []kernel
 	number  float64 // bytes of a number that goes from kernel to kernel; weights have 2
 	rounded [2]int  // rows and columns of what the kernel before left rounded for a product
@@ -61,7 +71,7 @@ func (w *work) add(l cuda.Launch, shape string) {
 // product is a linear layer of rows rows; with a residual, which it reads.
 func (w *work) product(rows int, weight cuda.Packed, residual bool) {
 	name := fmt.Sprintf("%d × %d → %d", rows, weight.In, weight.Out)
-	layer := cuda.Linear{Rows: rows, W: weight}
+	layer := cuda.Linear{Rows: rows, W: weight, On: w.on}
 	if !weight.Gated {
 		w.addProduct([2]int{rows, weight.In}, layer.Launches, name, residual)
 		return
@@ -106,7 +116,7 @@ func (w *work) gated(rows, in, out int) {
 // convolution is a 3×3 one; with a residual, which it reads.
 func (w *work) convolution(n, side, in, out, stride int, residual bool) {
 	o := side / stride
-	c := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16}
+	c := cuda.Conv{N: n, H: side, W: side, C: in, Out: out, KH: 3, KW: 3, Stride: stride, Top: 1, Left: 1, OH: o, OW: o, Format: cuda.F16, On: w.on}
 	w.addProduct([2]int{n * side * side, in}, c.Launches, fmt.Sprintf("%d × %d² × %d → %d² × %d", n, side, in, o, out), residual)
 }
 
@@ -201,10 +211,10 @@ func (w *work) transformer(m, n, side, c int) {
 }
 
 // unet is an evaluation of n prompts on the same latents of side × side.
-func unet(n, side int, number float64) *work {
+func unet(n, side int, number float64, on cuda.Hardware) *work {
 	const temb = 1280
 	channels := []int{320, 640, 1280, 1280}
-	w := &work{number: number}
+	w := &work{on: on, number: number}
 	w.linear(1, 320, temb)
 	w.linear(1, temb, temb)
 	m := 1 // until the first cross-attention
@@ -254,8 +264,8 @@ func unet(n, side int, number float64) *work {
 }
 
 // vae is decoding latents of side × side, or encoding a picture to them.
-func vae(side int, decode bool, number float64) *work {
-	w := &work{number: number}
+func vae(side int, decode bool, number float64, on cuda.Hardware) *work {
+	w := &work{on: on, number: number}
 	middle := func() {
 		w.resnet(1, side, 512, 512, 0)
 		w.groupNorm(1, side*side, 512, false)
@@ -313,22 +323,19 @@ func (k kernel) unfilled(g goal) float64 {
 	return k.seconds(g)
 }
 
-// total is launches, flops, bytes and each GPU's roofline seconds.
-func (w *work) total() (launches int, flops, bytes float64, seconds []float64) {
-	seconds = make([]float64, len(gpus))
+// total is launches, flops, bytes and a GPU's roofline seconds.
+func (w *work) total(g goal) (launches int, flops, bytes, seconds float64) {
 	for _, k := range w.kernels {
 		launches += k.count
 		flops += float64(k.count) * k.Work.FLOP
 		bytes += float64(k.count) * k.Work.Bytes()
-		for i, g := range gpus {
-			seconds[i] += k.seconds(g)
-		}
+		seconds += k.seconds(g)
 	}
 	return launches, flops, bytes, seconds
 }
 
 func main() {
-	if err := section.Write("../../docs/cuda.md", "roofline", kernelTable(unet(4, 64, f32))+"\n"+pictureTable()); err != nil {
+	if err := section.Write("../../docs/cuda.md", "roofline", kernelTable(unet(4, 64, f32, h100.hardware()))+"\n"+pictureTable()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -336,9 +343,8 @@ func main() {
 
 // kernelTable lists the kernels of an evaluation that take the most time.
 func kernelTable(w *work) string {
-	_, _, _, all := w.total()
-	h100 := slices.IndexFunc(gpus, func(g goal) bool { return g.Name == "H100" })
-	slices.SortStableFunc(w.kernels, func(a, b kernel) int { return cmp.Compare(b.seconds(gpus[h100]), a.seconds(gpus[h100])) })
+	_, _, _, all := w.total(h100)
+	slices.SortStableFunc(w.kernels, func(a, b kernel) int { return cmp.Compare(b.seconds(h100), a.seconds(h100)) })
 	var t strings.Builder
 	fmt.Fprint(&t, "| kernel | shape | launches | GFLOP | MB | FLOP/byte |")
 	for _, g := range gpus {
@@ -347,7 +353,7 @@ func kernelTable(w *work) string {
 	fmt.Fprintf(&t, " blocks | H100 filled |\n|---|---|--:|--:|--:|--:|%s--:|--:|\n", strings.Repeat("--:|", len(gpus)))
 	rest, launches := make([]float64, len(gpus)), 0
 	for _, k := range w.kernels {
-		if k.seconds(gpus[h100]) < 0.015*all[h100] {
+		if k.seconds(h100) < 0.015*all {
 			launches += k.count
 			for i, g := range gpus {
 				rest[i] += k.seconds(g)
@@ -358,7 +364,7 @@ func kernelTable(w *work) string {
 		for _, g := range gpus {
 			fmt.Fprintf(&t, " %.0f |", 1e6*g.Seconds(k.Work))
 		}
-		fmt.Fprintf(&t, " %d | %.0f %% |\n", k.Grid.X*k.Grid.Y*k.Grid.Z, 100*gpus[h100].Fill(k.Grid))
+		fmt.Fprintf(&t, " %d | %.0f %% |\n", k.Grid.X*k.Grid.Y*k.Grid.Z, 100*h100.Fill(k.Grid))
 	}
 	fmt.Fprintf(&t, "| all others together | | %d | | | |", launches)
 	for i := range gpus {
@@ -376,18 +382,28 @@ type part struct {
 	work  *work
 }
 
-func picture(number float64) []part {
+func picture(number float64, on cuda.Hardware) []part {
 	return []part{
-		{"UNet, 64² latents, 4 prompts", 20, unet(4, 64, number)},
-		{"UNet, 64² latents, 2 prompts", 10, unet(2, 64, number)},
-		{"UNet, 32² latents, 2 prompts", 7, unet(2, 32, number)},
-		{"VAE, encoding 512²", 1, vae(64, false, number)},
-		{"VAE, encoding 256²", 1, vae(32, false, number)},
-		{"VAE, decoding 512²", 1, vae(64, true, number)},
+		{"UNet, 64² latents, 4 prompts", 20, unet(4, 64, number, on)},
+		{"UNet, 64² latents, 2 prompts", 10, unet(2, 64, number, on)},
+		{"UNet, 32² latents, 2 prompts", 7, unet(2, 32, number, on)},
+		{"VAE, encoding 512²", 1, vae(64, false, number, on)},
+		{"VAE, encoding 256²", 1, vae(32, false, number, on)},
+		{"VAE, decoding 512²", 1, vae(64, true, number, on)},
 	}
 }
 
-// pictureTable is the budget of a COW picture.
+// whole is the total of a picture as it is launched on a GPU.
+func whole(number float64, g goal) (launches int, flops, bytes, seconds float64) {
+	for _, p := range picture(number, g.hardware()) {
+		l, f, b, s := p.work.total(g)
+		launches += p.times * l
+		flops, bytes, seconds = flops+float64(p.times)*f, bytes+float64(p.times)*b, seconds+float64(p.times)*s
+	}
+	return launches, flops, bytes, seconds
+}
+
+// pictureTable is the budget of a COW picture: launches and bytes are the H100's, times those of what each GPU is asked for.
 func pictureTable() string {
 	var t strings.Builder
 	fmt.Fprint(&t, "| part | times | launches each | TFLOP each | GB each |")
@@ -395,11 +411,12 @@ func pictureTable() string {
 		fmt.Fprintf(&t, " %s ms |", g.Name)
 	}
 	fmt.Fprintf(&t, "\n|---|--:|--:|--:|--:|%s\n", strings.Repeat("--:|", len(gpus)))
-	for _, p := range picture(f32) {
-		l, flops, bytes, seconds := p.work.total()
+	for i, p := range picture(f32, h100.hardware()) {
+		l, flops, bytes, _ := p.work.total(h100)
 		fmt.Fprintf(&t, "| %s | %d | %d | %.2f | %.2f |", p.name, p.times, l, flops/1e12, bytes/1e9)
-		for _, s := range seconds {
-			fmt.Fprintf(&t, " %.2f |", 1e3*s)
+		for _, g := range gpus {
+			_, _, _, seconds := picture(f32, g.hardware())[i].work.total(g)
+			fmt.Fprintf(&t, " %.2f |", 1e3*seconds)
 		}
 		fmt.Fprintln(&t)
 	}
@@ -407,30 +424,20 @@ func pictureTable() string {
 		name   string
 		number float64
 	}{{"the picture, as the layers call the kernels", f32}, {"if they kept their results in 16 bits", f16}} {
-		var launches int
-		var flops, bytes float64
-		sum := make([]float64, len(gpus))
-		for _, p := range picture(row.number) {
-			l, fl, by, s := p.work.total()
-			launches, flops, bytes = launches+p.times*l, flops+float64(p.times)*fl, bytes+float64(p.times)*by
-			for i := range gpus {
-				sum[i] += float64(p.times) * s[i]
-			}
-		}
+		launches, flops, bytes, _ := whole(row.number, h100)
 		fmt.Fprintf(&t, "| **%s** | | %d | %.1f | %.0f |", row.name, launches, flops/1e12, bytes/1e9)
-		for i := range gpus {
-			fmt.Fprintf(&t, " %.0f |", 1e3*sum[i])
+		budget := ""
+		for _, g := range gpus {
+			_, _, _, seconds := whole(row.number, g)
+			fmt.Fprintf(&t, " %.0f |", 1e3*seconds)
+			budget += fmt.Sprintf(" **%.0f** |", 1e3*seconds/roofline.Budget)
 		}
-		fmt.Fprintf(&t, "\n| … at %.0f %% of the roofline | | | | |", 100*roofline.Budget)
-		for i := range gpus {
-			fmt.Fprintf(&t, " **%.0f** |", 1e3*sum[i]/roofline.Budget)
-		}
-		fmt.Fprintln(&t)
+		fmt.Fprintf(&t, "\n| … at %.0f %% of the roofline | | | | |%s\n", 100*roofline.Budget, budget)
 	}
 	fmt.Fprint(&t, "| the picture, where no other multiprocessors multiply than have a block | | | | |")
 	for _, g := range gpus {
 		sum := 0.0
-		for _, p := range picture(f32) {
+		for _, p := range picture(f32, g.hardware()) {
 			for _, k := range p.work.kernels {
 				sum += float64(p.times) * k.unfilled(g)
 			}
