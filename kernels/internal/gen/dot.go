@@ -18,6 +18,9 @@ func dpbf16(dst, a, b int) { evex(0b10, 0x52, dst, a, b) }
 // reads them.
 func toBF16(dst, src int) { evex(0b10, 0x72, dst, 0, src) }
 
+// bothToBF16 is VCVTNE2PS2BF16 Zlower, Zupper, Zdst, EVEX.512.F2.0F38.W0 72 /r: toBF16 of two registers, one behind the other.
+func bothToBF16(dst, upper, lower int) { evex(0b11, 0x72, dst, upper, lower) }
+
 // evex is an instruction of the map 0F38 on whole registers, with W0 and the prefix pp. All but W, pp and mmm of the fields are inverted: R' and
 // R hold the high bits of dst, X and B those of b, V' and vvvv a, which is 0 where there is none.
 func evex(pp uint32, opcode uint16, dst, a, b int) {
@@ -81,9 +84,7 @@ func (s isa) panelPairs() {
 		for i := range 2 {
 			VMOVUPS(at(src, i*s.lanes), zs[lower])
 			VMOVUPS(at(src, (2+i)*s.lanes), zs[upper])
-			toBF16(lower, lower)
-			toBF16(upper, upper)
-			VINSERTF64X4(operand.Imm(1), zs[upper].AsY(), zs[lower], zs[lower])
+			bothToBF16(lower, upper, lower)
 			VPERMW(zs[lower], zs[order], zs[lower])
 			VMOVUPS(zs[lower], at(dst, i*s.lanes))
 		}

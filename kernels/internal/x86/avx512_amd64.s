@@ -18635,30 +18635,24 @@ TEXT ·panelPairsAVX512(SB), NOSPLIT, $0-16
 	MOVQ    AX, DX
 
 pair:
-	CMPQ         CX, $0x01
-	JL           pair_end
-	VMOVUPS      (AX), Z0
-	VMOVUPS      128(AX), Z1
-	LONG         $0x487ef262
-	WORD         $0xc072
-	LONG         $0x487ef262
-	WORD         $0xc972
-	VINSERTF64X4 $0x01, Y1, Z0, Z0
-	VPERMW       Z0, Z2, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVUPS      64(AX), Z0
-	VMOVUPS      192(AX), Z1
-	LONG         $0x487ef262
-	WORD         $0xc072
-	LONG         $0x487ef262
-	WORD         $0xc972
-	VINSERTF64X4 $0x01, Y1, Z0, Z0
-	VPERMW       Z0, Z2, Z0
-	VMOVUPS      Z0, 64(DX)
-	ADDQ         $0x00000100, AX
-	ADDQ         $0x00000080, DX
-	DECQ         CX
-	JMP          pair
+	CMPQ    CX, $0x01
+	JL      pair_end
+	VMOVUPS (AX), Z0
+	VMOVUPS 128(AX), Z1
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VPERMW  Z0, Z2, Z0
+	VMOVUPS Z0, (DX)
+	VMOVUPS 64(AX), Z0
+	VMOVUPS 192(AX), Z1
+	LONG    $0x4877f262
+	WORD    $0xc072
+	VPERMW  Z0, Z2, Z0
+	VMOVUPS Z0, 64(DX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000080, DX
+	DECQ    CX
+	JMP     pair
 
 pair_end:
 	VZEROUPPER
