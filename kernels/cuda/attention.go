@@ -48,9 +48,12 @@ var (
 	}
 )
 
+// As BenchmarkAttention has them on an H200, of 132 multiprocessors. Queries are counted over all heads.
 const (
-	fewKeys        = 128   // up to so many keys are not worth a pass that rounds them once for all blocks
-	smallAttention = 16384 // with fewer queries, over all heads, blocks of 128 would leave most of a GPU idle
+	fewKeys      = 128   // up to so many keys are not worth a pass that rounds them once for all blocks,
+	fewQueries   = 20480 // which are as few as these queries are
+	smallQueries = 65536 // fewer of them fill the GPU better in blocks of 64
+	smallNarrow  = 16384 // the same where the other kernel is that for heads of 48
 )
 
 // attentionKernels returns the kernels that may do it, the one that is launched first.
@@ -78,13 +81,15 @@ func attentionKernels(f Format, s kernels.AttnShape, rules bool) []attentionKern
 	case d > 64:
 		add(true, "80")
 	default:
-		small := s.N*s.Heads*s.Queries < smallAttention
-		add(s.Keys <= fewKeys, "few")
+		queries := s.N * s.Heads * s.Queries
+		few := s.Keys <= fewKeys && queries <= fewQueries
+		small := queries < smallQueries && d > 48 || queries < smallNarrow
+		add(few, "few")
 		add(small, "64_small", "64_small_rules")
 		add(d <= 48, "48")
 		add(true, "64", "64_rules")
 		add(!small, "64_small", "64_small_rules")
-		add(s.Keys > fewKeys, "few")
+		add(!few, "few")
 	}
 	return able
 }

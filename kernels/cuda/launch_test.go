@@ -45,7 +45,7 @@ func launches() []Launch {
 		ScaleChannels(256, 512, 768, 1024, 2, 4096, 320, true, Rounded{}), LayerNorm(256, 512, 0, 0, 4096, 320, 1e-5, Rounded{}), Softmax(256, 512, 77, 77),
 		Reduce(Sum, 256, 512, 3, 7, 1), Reduce(Mean, 256, 512, 3, 7, 33), UpsampleNearest(256, 512, 1, 8, 8, 1280, 16, 16),
 		Place(256, 512, 64, 320, 640, 320), Gather(256, 512, 768, 77, 1024))
-	for _, s := range []struct{ heads, d, tokens int }{{5, 40, 77}, {5, 40, 256}, {8, 40, 4096}, {5, 64, 4096}, {5, 80, 256}, {5, 96, 256}, {1, 512, 256}} {
+	for _, s := range []struct{ heads, d, tokens int }{{5, 40, 77}, {5, 40, 256}, {8, 40, 4096}, {10, 64, 4096}, {5, 80, 256}, {5, 96, 256}, {1, 512, 256}} {
 		shape := kernels.AttnShape{N: 2, Heads: s.heads, HeadDim: s.d, Queries: s.tokens, Keys: s.tokens, Scale: 0.125}
 		r := &kernels.Regions{Query: make([]uint8, s.tokens), Key: make([]uint8, s.tokens), Rules: [][]kernels.Rule{{{}}}}
 		for _, f := range []Format{F32, F16, BF16} {
