@@ -8,7 +8,7 @@ test: ; go test ./...
 # The CUDA build on an emulated driver; needs g++, and pip for cuda.h.
 cuda-test: ; bash .ci/cuda-test
 
-# The CUDA kernels with a barrier, a guard or a term less, one at a time: the tests must notice. Takes a quarter of an hour.
+# The CUDA kernels with a barrier, a guard or a term less, one at a time: the tests must notice. Takes ten minutes on two processors.
 cuda-mutants: ; go run ./kernels/cuda/env > /dev/null && go run ./kernels/cuda/internal/mutate
 
 lint:
