@@ -5,7 +5,6 @@ package cuda
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -18,20 +17,7 @@ import (
 //
 //	go test -tags cuda -run '^$' -bench Attention -benchtime 30x ./kernels/cuda
 func BenchmarkAttention(b *testing.B) {
-	d, err := Open(0)
-	require.NoError(b, err)
-	defer d.Close()
-	random := rand.New(rand.NewPCG(1, 2))
-	normal := func(n int) Pointer {
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(random.NormFloat64())
-		}
-		at, err := d.Alloc(4 * n)
-		require.NoError(b, err)
-		require.NoError(b, Upload(d, at, x))
-		return at
-	}
+	d := onGPU(b)
 	shape := func(n, heads, size, queries, keys int) kernels.AttnShape {
 		return kernels.AttnShape{N: n, Heads: heads, HeadDim: size, Queries: queries, Keys: keys, Scale: float32(1 / math.Sqrt(float64(size)))}
 	}
@@ -42,9 +28,9 @@ func BenchmarkAttention(b *testing.B) {
 	}
 	shapes = append(shapes, shape(1, 8, 40, 4096, 4096), shape(1, 8, 80, 1024, 1024), shape(1, 8, 160, 256, 256), shape(1, 1, 512, 4096, 4096))
 	for _, s := range shapes {
-		kv := normal(s.N * s.Keys * s.Heads * s.HeadDim)
-		q := normal(s.N * s.Queries * s.Heads * s.HeadDim)
-		dst := normal(s.N * s.Queries * s.Heads * s.HeadDim)
+		kv := d.normal(s.N * s.Keys * s.Heads * s.HeadDim)
+		q := d.normal(s.N * s.Queries * s.Heads * s.HeadDim)
+		dst := d.normal(s.N * s.Queries * s.Heads * s.HeadDim)
 		for _, rules := range []bool{false, true} {
 			if rules && s.Queries != s.Keys {
 				continue
@@ -58,11 +44,10 @@ func BenchmarkAttention(b *testing.B) {
 					r = bands(s.Queries)
 				}
 				a := newAttention(k, F16, s, r, false)
-				plan, scratch := Pointer(0), normal(max(1, a.Scratch()))
+				plan, scratch := Pointer(0), d.room(a.Scratch())
 				if a.Plan != nil {
-					plan, err = d.Alloc(4 * len(a.Plan))
-					require.NoError(b, err)
-					require.NoError(b, Upload(d, plan, a.Plan))
+					plan = d.room(len(a.Plan))
+					require.NoError(b, Upload(d.Device, plan, a.Plan))
 				}
 				name := fmt.Sprintf("%dx%dx%d_%dx%d", s.N, s.Heads, s.HeadDim, s.Queries, s.Keys)
 				if rules {
@@ -71,17 +56,7 @@ func BenchmarkAttention(b *testing.B) {
 				b.Run(name+"/"+k.name, func(b *testing.B) {
 					launches := a.Launches(dst, q, kv, kv, plan, 0, scratch)
 					d.Launch(launches...)
-					seconds, err := d.Time(func() error {
-						for range b.N {
-							d.Launch(launches...)
-						}
-						return nil
-					})
-					require.NoError(b, err)
-					each := seconds / float64(b.N)
-					b.ReportMetric(0, "ns/op")
-					b.ReportMetric(each*1e6, "µs")
-					b.ReportMetric(a.work().FLOP/each/1e12, "TFLOP/s")
+					d.report(b, a.work().FLOP, launches)
 				})
 				d.Free(scratch)
 			}

@@ -4,10 +4,7 @@ package cuda
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // BenchmarkProduct times, on a GPU, products of the models on every tile and in several numbers of parts, first the way that is launched; rounding the left
@@ -15,28 +12,7 @@ import (
 //
 //	go test -tags cuda -run '^$' -bench Product -benchtime 20x ./kernels/cuda
 func BenchmarkProduct(b *testing.B) {
-	d, err := Open(0)
-	require.NoError(b, err)
-	defer d.Close()
-	random := rand.New(rand.NewPCG(1, 2))
-	numbers := make([]float32, 1<<20)
-	for i := range numbers {
-		numbers[i] = float32(random.NormFloat64())
-	}
-	room := func(floats int) Pointer {
-		at, err := d.Alloc(4 * max(1, floats))
-		require.NoError(b, err)
-		return at
-	}
-	normal := func(n int) Pointer {
-		x := make([]float32, n)
-		for i := 0; i < n; i += len(numbers) {
-			copy(x[i:], numbers)
-		}
-		at := room(n)
-		require.NoError(b, Upload(d, at, x))
-		return at
-	}
+	d := onGPU(b)
 	linear := func(rows, in, out int) Conv {
 		return Conv{rows, 1, 1, in, out, 1, 1, 1, 0, 0, 1, 1, F16, d.Hardware}
 	}
@@ -48,8 +24,8 @@ func BenchmarkProduct(b *testing.B) {
 		conv(4, 64, 320, 320), conv(4, 32, 640, 640), conv(4, 16, 1280, 1280), conv(4, 8, 1280, 1280), conv(1, 64, 320, 320), conv(1, 16, 1280, 1280), conv(1, 8, 1280, 1280), conv(1, 512, 128, 128), conv(1, 128, 512, 512),
 	} {
 		m, weight := c.N*c.OH*c.OW, c.Packed()
-		x, dst, w := normal(c.N*c.H*c.W*c.C), room(m*c.Out), room(weight.Bytes()/4)
-		stored := normal(weight.Out * weight.K())
+		x, dst, w := d.normal(c.N*c.H*c.W*c.C), d.room(m*c.Out), d.room(weight.Bytes()/4)
+		stored := d.normal(weight.Out * weight.K())
 		d.Launch(weight.Launch(w, stored))
 		name := fmt.Sprintf("conv_%dx%dx%dx%d_%d", c.N, c.H, c.W, c.C, c.Out)
 		chosen := c.half(m)
@@ -66,7 +42,7 @@ func BenchmarkProduct(b *testing.B) {
 		}
 		for _, h := range ways {
 			left := c.N * c.H * c.W * weight.wide()
-			scratch := room(h.scratch(left))
+			scratch := d.room(h.scratch(left))
 			var launches []Launch
 			if c.own() {
 				launches = Linear{m, weight, c.On}.launches(dst, x, w, scratch, Epilogue{}, h)
@@ -75,17 +51,7 @@ func BenchmarkProduct(b *testing.B) {
 			}
 			b.Run(fmt.Sprintf("%s/%s_in_%d", name, h.tile.name, h.split), func(b *testing.B) {
 				d.Launch(launches...)
-				seconds, err := d.Time(func() error {
-					for range b.N {
-						d.Launch(launches[1:]...)
-					}
-					return nil
-				})
-				require.NoError(b, err)
-				each := seconds / float64(b.N)
-				b.ReportMetric(0, "ns/op")
-				b.ReportMetric(each*1e6, "µs")
-				b.ReportMetric(2*float64(m)*float64(weight.K())*float64(c.Out)/each/1e12, "TFLOP/s")
+				d.report(b, 2*float64(m)*float64(weight.K())*float64(c.Out), launches[1:])
 			})
 			d.Free(scratch)
 		}

@@ -1,6 +1,9 @@
 package cuda
 
-import "math"
+import (
+	"math"
+	"sync"
+)
 
 // halfTile is the part of a product on the tensor cores that a block of threads computes (TileHalf in product_half.cuh), and how long it takes. The times are
 // those of an H200 (docs/cuda.md); between them it is the proportions that decide, and these are much the same elsewhere.
@@ -37,20 +40,41 @@ func (t halfTile) time(blocks, steps, processors int) float64 {
 	return micros
 }
 
-// half is a product [m, n] of two sides of 16 bits whose rows are pitch numbers long.
+// half is a product [m, n] of two sides of 16 bits.
 type half struct {
-	format      Format
-	m, n, pitch int
-	tile        halfTile
-	split       int // parts of the inner index; each block has one
-	steps       int // of a part
+	format Format
+	m, n   int
+	tile   halfTile
+	split  int // parts of the inner index; each block has one
+	steps  int // of a part
 }
 
 // mostParts of a product are worth adding up.
 const mostParts = 16
 
-// newHalf chooses the tile and the parts for a product on a GPU.
-func newHalf(f Format, m, n, pitch int, on Hardware) (best half) {
+// chosen is what newHalf came to: a network asks for the same few products in every step.
+var chosen sync.Map // of [halfShape] to half
+
+type halfShape struct {
+	format      Format
+	m, n, pitch int
+	on          Hardware
+}
+
+// newHalf chooses the tile and the parts for a product of rows that are pitch numbers long, on a GPU.
+func newHalf(f Format, m, n, pitch int, on Hardware) half {
+	shape := halfShape{f, m, n, pitch, on}
+	if h, ok := chosen.Load(shape); ok {
+		return h.(half)
+	}
+	h := shape.choose()
+	chosen.Store(shape, h)
+	return h
+}
+
+// choose takes what takes the least time.
+func (s halfShape) choose() (best half) {
+	f, m, n, pitch, on := s.format, s.m, s.n, s.pitch, s.on
 	processors, room := on.Processors, on.sharedMemory()
 	if processors == 0 {
 		processors = 132
@@ -81,7 +105,7 @@ func newHalf(f Format, m, n, pitch int, on Hardware) (best half) {
 func newHalfOf(f Format, m, n, pitch int, t halfTile, split int) half {
 	all := ceilDiv(pitch, t.k)
 	steps := max(1, ceilDiv(all, split))
-	return half{f, m, n, pitch, t, max(1, ceilDiv(all, steps)), steps}
+	return half{f, m, n, t, max(1, ceilDiv(all, steps)), steps}
 }
 
 func (h half) kernel(operation string) string {
